@@ -1,0 +1,1 @@
+"""The pages: thin Streamlit over `core`; no numerics here."""

@@ -1,0 +1,45 @@
+"""A workspace with one collection, made once a session; tests take a copy of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from core.indexing import index
+from core.library import Library
+from core.settings import Settings
+from tests.core.tiny_models import drawn
+
+IMAGES = 20
+FOLDERS = ("Copepod", "Detritus")
+IDS = [f"run/{FOLDERS[n % 2]}/{n:02d}.png" for n in range(IMAGES)]
+"""In the order they were drawn; the last is a copy of the first."""
+
+
+def prepared(factory: pytest.TempPathFactory, workspace: Path) -> Path:
+    """A copy of the workspace that holds the collection ``run``, labelled by folder."""
+    base = factory.getbasetemp() / "prepared"
+    if not base.exists():
+        _prepare(base)
+    shutil.copytree(base / "workspace", workspace)
+    return workspace
+
+
+def source(factory: pytest.TempPathFactory) -> Path:
+    """The folder its images were indexed from; tests leave it as it is."""
+    return factory.getbasetemp() / "prepared" / "run"
+
+
+def _prepare(base: Path) -> None:
+    images = [*drawn(IMAGES - 1, seed=11)]
+    for id, image in zip(IDS, [*images, images[0]], strict=True):
+        path = base / id
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    library = Library.open(Settings(workspace=base / "workspace"))
+    done = index(library, collection="run", source=str(base / "run"), labels_from="folder")
+    library.close()
+    assert done.indexed == IMAGES, done.skipped

@@ -24,6 +24,11 @@ from core.results import save_result
 from core.trust import against_labels
 
 METHODS = ("kmeans", "agglomerative", "hdbscan", "evoc")
+
+COMPILES = pytest.param("evoc", marks=(pytest.mark.slow, pytest.mark.timeout(1200)))
+"""EVoC compiles for minutes when it is imported for the first time."""
+
+
 SMALL = ("kmeans", "agglomerative", "hdbscan")
 """Those that find groups among fewer than 40 different images."""
 
@@ -172,7 +177,7 @@ def test_too_few_images_for_evoc_are_no_group_and_it_says_why():
     assert made.verdict.sentence == "There is nothing to trust: no groups were found."
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [*METHODS[:-1], COMPILES])
 def test_the_same_seed_gives_the_same_clusters(method: str):
     vectors, _ = _blobs((20, 20, 20), spread=0.4)
     first, second = (cluster(vectors, method=method, seed=5) for _ in range(2))

@@ -387,7 +387,7 @@ def test_a_picture_too_large_is_skipped_and_the_run_goes_on(run: Run, tmp_path: 
         (["index", "chroma:a#b", "--collection", "x", "--again"], "--again: not for vectors made"),
         (["project", "--collection", "run", "--method", "tsne"], "invalid choice: 'tsne'"),
         (["project", "--collection", "run", "--seed", "-1"], "expected 0 to 4,294,967,295"),
-        (["cluster", "--collection", "run", "--method", "evoc"], "evoc"),
+        (["cluster", "--collection", "run", "--method", "spectral"], "expected one of kmeans"),
         (["cluster", "--collection", "run", "--method", "kmeans", "--k", "999"], "999"),
         (["cluster", "--collection", "run", "--method", "kmeans", "--k", "0"], "k is 0"),
         (["export", "--collection", "run", "--format", "xls", "-o", "a"], "expected one of csv"),

@@ -118,7 +118,11 @@ def children() -> set[int]:
     """Running child processes that are workers; a spawn's resource tracker is none."""
     found = set()
     for task in Path("/proc/self/task").iterdir():
-        for pid in (task / "children").read_text().split():
+        try:
+            pids = (task / "children").read_text().split()
+        except FileNotFoundError:  # the thread ended meanwhile
+            continue
+        for pid in pids:
             try:
                 line = Path(f"/proc/{pid}/cmdline").read_bytes()
             except FileNotFoundError:

@@ -50,14 +50,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """No settings of whoever runs the tests, and nothing cached of another workspace."""
+    caches = [found for found in vars(state).values() if hasattr(found, "cache_clear")]
     for name in [name for name in os.environ if name.startswith("PLANKTON_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(state, "on_localhost", lambda: True)
     monkeypatch.setattr(state, "has_login", lambda: False)
-    caches = (
-        state._settings, state._library, state._view, state._encoder, state._map, state._labelled,
-        state._columns, state._fields, state._grouping,
-    )  # fmt: skip
     yield monkeypatch
     for cache in caches:
         cache.cache_clear()

@@ -36,7 +36,8 @@ def client(filled: Path) -> Iterator[TestClient]:
 
 def gathered(at: AppTest, view: View, rows: tuple[int, ...]) -> AppTest:
     """The map page after a lasso around these rows."""
-    at.session_state.lasso = (state.map_of(view, "pca").revision, rows)
+    ids = state.map_of(view, "pca").ids
+    at.session_state.selections = {view.collection.uid: tuple(ids[row] for row in rows)}
     return without_exception(at.run())
 
 

@@ -4,7 +4,7 @@ AMI is the agreement with the labels (0 by chance, 1 the same groups; noise is o
 Silhouette is in UMAP space; stability, and its lowest and highest, over re-runs without a fifth of
 the images; seconds include all of that.
 
-python -m benchmarks.clustering [FOLDER] [--encoder descriptors] [--seeds 0] [--drawn 1200]
+python benchmarks/clustering.py [FOLDER] [--encoder descriptors] [--seeds 0] [--drawn 1200]
 
 FOLDER has a folder of pictures a label; by default the shared plankton_camera where it is present,
 else the drawn sample.
@@ -13,8 +13,11 @@ else the drawn sample.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from core import labels
 from core.clustering import DEFAULT_METHOD, METHODS, cluster

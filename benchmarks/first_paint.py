@@ -23,6 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from core.analysis import make_clustering, make_map
 from core.arrays import unit_rows
 from core.catalogue import Encoding, NewImage

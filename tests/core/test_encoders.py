@@ -102,7 +102,11 @@ def test_a_vector_does_not_depend_on_its_batch(encoder: Encoder):
     """A BatchNorm tower left in training mode fails here."""
     together = encode(encoder, IMAGES)
     alone = np.concatenate([encode(encoder, [image]) for image in IMAGES])
-    np.testing.assert_allclose(alone, together, atol=1e-5)
+    import torch
+
+    # a GPU multiplies in TF32 where the model allows it: 1.3e-4 was seen on an H200
+    atol = 1e-3 if torch.cuda.is_available() else 1e-5
+    np.testing.assert_allclose(alone, together, atol=atol)
 
 
 def test_order_is_kept(encoder: Encoder):

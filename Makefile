@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKSPACE ?= workspace
 PORT ?= 8501
-PYTEST := OMP_NUM_THREADS=2 $(BIN)/python -m pytest
+# a file a worker: much of a browser test is waiting
+PYTEST := OMP_NUM_THREADS=2 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 .PHONY: run test check setup lint clean
 

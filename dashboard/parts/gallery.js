@@ -422,7 +422,7 @@ class Grid {
       const node = event.target.closest(".tile");
       if (!node) return;
       this.moveTabStop(node.index);
-      if (node.matches(":focus-visible")) this.card.wait(node);
+      if (node.matches(":focus-visible") && !this.sorting) this.card.wait(node);
     });
     root.addEventListener("focusout", () => this.card.hide());
     // images do not bubble their errors: listen on the way down
@@ -472,6 +472,7 @@ class Grid {
     this.moveTabStop(renewed && !this.holdsFocus() ? 0 : Math.min(this.focus, this.last()));
     this.drawSelection();
     this.drawScales();
+    if (data.answers) (this.sorting ??= new Sorting(this)).update(renewed);
   }
 
   last() {
@@ -578,19 +579,22 @@ class Grid {
   // Every event carries the last click too, under its own number: one that is overtaken by the next
   // event before the server saw it is not lost, and Python hands out each click once.
   send(clicked, { later = false } = {}) {
-    const { data } = this;
+    if (this.sorting) return; // tells all of a screen at once
     const seq = nextSeq();
     if (clicked !== null) this.lastClick = { seq, row: clicked };
-    this.sent = seq;
     clearTimeout(this.later);
-    const tell = () => this.component.setStateValue("event", {
-      seq,
-      revision: data.revision,
+    const tell = () => this.tell({
       clicked: this.lastClick,
       selected: [...this.selected].sort((a, b) => a - b),
-    });
+    }, seq);
+    this.sent = seq;
     if (later) this.later = setTimeout(tell, SENT_MS);
     else tell();
+  }
+
+  tell(event, seq = nextSeq()) {
+    this.sent = seq;
+    this.component.setStateValue("event", { seq, revision: this.data.revision, ...event });
   }
 
   select(selected, how) {
@@ -632,6 +636,7 @@ class Grid {
     const ticked = event.target.closest(".tick");
     if (this.data.selectable && event.shiftKey) this.range(node.index);
     else if (this.data.selectable && (ticked || event.ctrlKey || event.metaKey)) this.toggle(node.index);
+    else if (this.sorting) this.sorting.give(BACK, [node.index]);
     else if (event.detail < 2) this.open(node.index); // a double-click is one click
   }
 
@@ -679,7 +684,9 @@ class Grid {
     const letter = event.key.toLowerCase();
     const told = this.card.tile;
     this.card.hide();
-    if (event.key in steps) {
+    if (this.sorting?.onKey(event)) {
+      // done
+    } else if (event.key in steps) {
       const target = steps[event.key]();
       if (this.nodes[target]) {
         this.nodes[target].focus();

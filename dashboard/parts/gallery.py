@@ -9,13 +9,12 @@ import streamlit as st
 
 from dashboard.parts import acknowledged, fresh_event, row, rows
 
-_HERE = Path(__file__).parent
-_grid = st.components.v2.component(
-    "plankton.gallery",
-    html='<div class="gallery"></div>',
-    css=(_HERE / "gallery.css").read_text(encoding="utf-8"),
-    js=(_HERE / "gallery.js").read_text(encoding="utf-8"),
-)
+HERE = Path(__file__).parent
+HTML = '<div class="gallery"></div>'
+CSS = (HERE / "gallery.css").read_text(encoding="utf-8")
+# one module: the last one exports
+JS = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("sorting.js", "gallery.js"))
+_grid = st.components.v2.component("plankton.gallery", html=HTML, css=CSS, js=JS)
 
 
 @dataclass(frozen=True)

@@ -212,6 +212,29 @@ def gallery_page() -> None:
     report("grid", event)
 
 
+def sorting_page() -> None:
+    from dashboard.parts.gallery import Tile
+    from dashboard.parts.sorting import sorting
+
+    screen = st.session_state.setdefault("at", 0)
+    tiles = [Tile(thumb=f"/thumb/{row}", title=f"{row}.png") for row in range(number("n", 12))]
+    decided = sorting(
+        tiles,
+        key="screen",
+        revision=f"{revision()} {screen}",
+        kind="copepod",
+        answers=[
+            ("ciliate", "chain") if row % 2 else ("chain", "ciliate", HOSTILE)
+            for row in range(len(tiles))
+        ],
+        undoable=screen > 0,
+    )
+    report("screen", decided)
+    if decided is not None:
+        st.session_state["at"] = screen + (-1 if decided.kind == "undo" else 1)
+        st.rerun()
+
+
 def map_page() -> None:
     from dashboard.parts.map import scatter_map
 
@@ -246,6 +269,8 @@ def script() -> None:
     st.sidebar.button("Run again")
     if st.query_params.get("part") == "map":
         map_page()
+    elif st.query_params.get("part") == "sorting":
+        sorting_page()
     else:
         gallery_page()
 

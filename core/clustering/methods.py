@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -226,6 +227,8 @@ def _find_evoc(points: Points, reduced: Reduced, wish: Wish, seed: int, tell: Pr
     if reduced.distinct < EVOC_NEEDS:
         why = f"{reduced.distinct} different {images_text(reduced.distinct)}: EVoC needs "
         return Outcome(np.full(n, NOISE), parameters, {"clusters": f"{why}{EVOC_NEEDS}"})
+    if "evoc" not in sys.modules:
+        tell("loading EVoC: the first time it compiles, for some minutes", 0.2)
     best_value, tried = -np.inf, {}
     for position, share in enumerate(EVOC_SHARES):
         size = max(5, n // share)

@@ -17,6 +17,8 @@ from dashboard.parts.taking import zip_button
 from dashboard.parts.tiles import labelled_tiles
 
 SHOWN = 240
+MANY = 20_000
+"""More are not looked up one by one for a zip, which would take seconds at each click."""
 
 
 def offer_map(view: View) -> NoReturn:
@@ -49,12 +51,13 @@ def gathered(lib: Library, view: View, ids: Sequence[str]) -> str | None:
     Gives the id of one that was clicked.
     """
     uid = view.collection.uid
-    images = lib.catalogue.images(uid, ids)
-    shown = images[:SHOWN]
-    more = f", the first {len(shown)} shown" if len(shown) < len(images) else ""
+    few = len(ids) <= MANY
+    images = lib.catalogue.images(uid, ids if few else ids[:SHOWN])
+    n, shown = len(images) if few else len(ids), images[:SHOWN]
+    more = f", the first {len(shown)} shown" if len(shown) < n else ""
     name = f"{view.collection.name}-selection"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"#### {len(images):,} selected{more}", width="stretch")
+        st.markdown(f"#### {n:,} selected{more}", width="stretch")
         st.download_button(
             "CSV", lambda: exporting.csv_bytes(lib, view, ids), f"{name}.csv", "text/csv",
             icon=":material/table:", on_click="ignore",
@@ -64,7 +67,8 @@ def gathered(lib: Library, view: View, ids: Sequence[str]) -> str | None:
             icon=":material/grid_on:", on_click="ignore",
             help="A contact sheet of the images shown as one picture.",
         )  # fmt: skip
-        zip_button(lib, view, images, name=name)
+        if few:
+            zip_button(lib, view, images, name=name)
         st.page_link(
             "views/selection.py", label="Label, keep, more like these", icon=":material/check_box:",
             query_params={"collection": view.collection.name, "encoder": view.encoding.encoder},

@@ -106,10 +106,10 @@ class Taxonomist:
 
 
 def work(images: Collection, strategy: str, size: int, seed: int) -> tuple[Taxonomist, list]:
-    """Label everything; the taxonomist and (said, right) of what was shown with a confidence."""
+    """Label up to the last mark; the taxonomist and (said, right) of what was shown with a confidence."""
     person = Taxonomist(images.truth, np.random.default_rng(seed))
     shown: list[tuple[float, bool]] = []
-    while len(person.given) < len(images.ids):
+    while len(person.given) < MARKS[-1] * len(images.ids):
         if strategy == "random":
             left = [id for id in images.ids if id not in person.given]
             some = person.chance.choice(left, min(size, len(left)), replace=False).tolist()

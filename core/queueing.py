@@ -21,6 +21,8 @@ STRATEGIES = {
 }
 LOOKED_AT = 4_000
 """Images compared with each other at most, the first of those that qualify, evenly spaced."""
+WORTH_A_SCREEN = 0.5
+"""Share of a screen below which a sure group waits while something unfamiliar can fill more."""
 STOP_SHARE = 0.5
 STOP_SCREENS = 2
 
@@ -89,6 +91,10 @@ def next_screen(
         "new": _new,
     }
     screen = ways[strategy](suggestions, left, size)
+    if screen is not None and strategy == "sure" and len(screen.ids) < size * WORTH_A_SCREEN:
+        strange = int((left & suggestions.unfamiliar).sum())
+        if strange > len(screen.ids):  # small groups wait until they have grown
+            screen = _new(suggestions, left, size)
     if screen is not None:
         return screen
     other = _new(suggestions, left, size) if strategy != "new" else _sure(suggestions, left, size)

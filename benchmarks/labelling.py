@@ -106,7 +106,7 @@ class Taxonomist:
 
 
 def work(images: Collection, strategy: str, size: int, seed: int) -> tuple[Taxonomist, list]:
-    """Label up to the last mark; the taxonomist and (said, right) of what was shown with a confidence."""
+    """Label up to the last mark; the taxonomist and (said, right) of what had a confidence."""
     person = Taxonomist(images.truth, np.random.default_rng(seed))
     shown: list[tuple[float, bool]] = []
     while len(person.given) < MARKS[-1] * len(images.ids):

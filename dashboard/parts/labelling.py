@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import streamlit as st
 
@@ -23,25 +24,27 @@ def label_images(lib: Library, uid: str, ids: Sequence[str]) -> None:
             "What they are", known, index=None, key="label name", accept_new_options=True,
             placeholder="choose a label, or type a new one",
         )  # fmt: skip
-        who = _who()
+        by = who()
         n = len(ids)
         said = st.button(
             f"Label {n:,} image{'' if n == 1 else 's'}", type="primary", key="label go",
-            disabled=not (name and name.strip() and who),
-            help=None if name and who else "Say what they are, and who says so.",
+            disabled=not (name and name.strip() and by),
+            help=None if name and by else "Say what they are, and who says so.",
         )  # fmt: skip
     if said:
-        _label(lib, uid, ids, label=name.strip(), by=who)
+        _label(lib, uid, ids, label=name.strip(), by=by)
     _last(lib, uid)
 
 
-def _who() -> str:
+def who(*, width: int | Literal["stretch"] = "stretch") -> str:
     """A person's name: that of the login, else asked once a session; it is in no link."""
     if state.has_login() and st.user.is_logged_in:
         return str(st.user.get("name") or st.user.get("email"))
     key = "label who"
     st.session_state[key] = st.session_state.get(key) or st.session_state.get("who", "")
-    st.text_input("Your name", key=key, max_chars=80, placeholder="kept with what you say")
+    st.text_input(
+        "Your name", key=key, max_chars=80, placeholder="kept with what you say", width=width
+    )
     st.session_state.who = st.session_state[key].strip()
     return str(st.session_state.who)
 

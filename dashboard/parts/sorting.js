@@ -34,10 +34,12 @@ class Sorting {
     if (renewed) {
       this.given.clear();
       this.waiting = false;
-      const free = root.getRootNode().activeElement ?? document.activeElement;
-      const inside = this.bar.contains(free) || root.contains(free);
-      if (nodes.length && (inside || document.activeElement === document.body)) nodes[0].focus({ preventScroll: true });
+      // Enter accepts at once, but whoever is typing goes on, until what was missing is said
+      const typing = document.activeElement?.matches("input, textarea, select, [contenteditable]");
+      const said = this.missing && !data.missing;
+      if (nodes.length && !data.missing && (!typing || said)) nodes[0].focus({ preventScroll: true });
     }
+    this.missing = data.missing;
     this.draw();
   }
 
@@ -64,8 +66,9 @@ class Sorting {
     });
     const rest = nodes.length - this.given.size;
     const does = this.accept.firstChild;
-    does.textContent = rest ? `${rest} ${rest === 1 ? "is" : "are"} ${data.kind}` : "Next screen";
-    for (const each of [this.accept, this.skip]) each.disabled = this.waiting || !nodes.length;
+    does.textContent = data.missing ? data.missing : rest ? `${rest} ${rest === 1 ? "is" : "are"} ${data.kind}` : "Next screen";
+    this.accept.disabled = this.waiting || !nodes.length || Boolean(data.missing);
+    this.skip.disabled = this.waiting || !nodes.length;
     this.drawNumbers();
   }
 
@@ -115,6 +118,7 @@ class Sorting {
   done(kind) {
     const { grid } = this;
     if (this.waiting || (kind === "undo" ? !grid.data.undoable : !grid.nodes.length)) return;
+    if (kind === "accept" && grid.data.missing) return;
     this.waiting = true; // until the next screen is here: one press is one screen
     this.draw();
     grid.tell({ kind, answers: [...this.given] });

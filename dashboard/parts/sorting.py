@@ -39,6 +39,7 @@ def sorting(
     kind: str,
     answers: Sequence[Sequence[str]],
     undoable: bool,
+    missing: str | None = None,
     tile_px: int = 132,
     label: str = "Images",
 ) -> Sorted | None:
@@ -61,6 +62,8 @@ def sorting(
         For each tile the labels that the digits from 1 on give it, at most `MOST`.
     undoable : bool
         Whether there is a screen to take back.
+    missing : str or None
+        What has to be said before the screen can be accepted.
     tile_px, label
         As for `gallery`.
 
@@ -85,6 +88,7 @@ def sorting(
             "kind": kind,
             "answers": offered,
             "undoable": undoable,
+            "missing": missing,
             "ack": acknowledged(key),
         },
         on_event_change=lambda: None,

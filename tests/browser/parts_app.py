@@ -228,6 +228,7 @@ def sorting_page() -> None:
             for row in range(len(tiles))
         ],
         undoable=screen > 0,
+        missing=st.query_params.get("missing"),
     )
     report("screen", decided)
     if decided is not None:

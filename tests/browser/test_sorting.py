@@ -19,9 +19,11 @@ def url(serve) -> str:
 
 @pytest.fixture
 def sheet(page, url):
-    def open_sheet(query: str = "", **how: Any) -> Page:
+    def open_sheet(query: str = "", *, ready: bool = True, **how: Any) -> Page:
         opened = page(f"{url}/?part=sorting{query}", **how)
-        expect(opened.locator(".tile").first).to_be_focused()  # one begins at once
+        expect(opened.locator(".tile").first).to_be_visible()
+        if ready:
+            expect(opened.locator(".tile").first).to_be_focused()  # one begins at once
         return opened
 
     return open_sheet
@@ -101,6 +103,18 @@ def test_many_at_once_and_by_mouse(sheet):
     assert answers(page)[7] == "ciliate"
     page.locator(".accept").click()
     assert after(page, 1)["given"] == {"2": "ciliate", "5": "ciliate", "7": "ciliate"}
+
+
+def test_a_screen_without_a_name_cannot_be_accepted(sheet):
+    page = sheet("&missing=Say+what+they+are", ready=False)
+    expect(page.locator(".accept")).to_be_disabled()
+    expect(page.locator(".accept")).to_contain_text("Say what they are")
+    page.locator(".tile").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(500)
+    assert told(page)["events"] == 0
+    page.keyboard.press("s")
+    assert after(page, 1)["kind"] == "skip"
 
 
 def test_labels_are_text(sheet):

@@ -1,0 +1,343 @@
+"""A person's way through the undecided images of a collection, a screen at a time."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from core import analysis, labels
+from core.errors import RangeError
+from core.labels import Decision
+from core.library import Library, View
+from core.queueing import Screen, next_screen
+from core.suggestions import Suggestions, suggest
+
+RENEW_MOST = 24
+RENEW_SHARE = 0.04
+"""Suggestions are made anew once this share of what they were learned from was decided since, or
+so many images, whichever is more; sooner while there are few labels."""
+CHECK_EVERY = 5
+CHECK_IMAGES = 3
+"""Every so many screens, so many images accepted before are mixed in again."""
+PRACTICE_IMAGES = 300
+PRACTICE_GIVEN = 0.2
+"""Share of the labels that a practice round begins with."""
+BREAK_S = 120.0
+"""A pause longer than this is none of the time worked."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What accepting a screen did."""
+
+    action: str | None
+    """None where nothing was left to say."""
+    labelled: int
+    conflicts: tuple[tuple[str, str | None, str], ...] = ()
+    """Images somebody decided on while the screen was shown: id, their label, who. They stay."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """How a round goes."""
+
+    decided: int
+    left: int
+    actions: int
+    """Screens accepted and images corrected or sent back."""
+    seconds: float
+    checked: int
+    """Accepted images that were shown again."""
+    agreed: int
+    right: int | None
+    """Of a practice round: images whose hidden label was found."""
+
+    @property
+    def an_hour(self) -> float | None:
+        """Images an hour; None before there is anything to tell it by."""
+        return self.decided / self.seconds * 3600 if self.seconds > 20 and self.decided else None
+
+    @property
+    def hours_left(self) -> float | None:
+        return self.left / self.an_hour if self.an_hour else None
+
+
+@dataclass(frozen=True)
+class _Done:
+    action: str | None
+    ids: tuple[str, ...]
+    actions: int
+    checked: int
+    agreed: int
+
+
+class Round:
+    """Screens of images that should all be one kind, and what was decided about them.
+
+    What is decided is on disk before `accept` returns, but for a practice round, which hides the
+    labels there are and keeps its answers to itself.
+
+    Parameters
+    ----------
+    library : Library
+    view : View
+    practice : bool
+    seed : int
+        Of the suggestions, and of what a practice round hides.
+    """
+
+    def __init__(
+        self, library: Library, view: View, *, practice: bool = False, seed: int = 0
+    ) -> None:
+        self._library, self._view, self.practice = library, view, practice
+        self._seed, self._chance = seed, random.Random(seed)
+        self._suggestions: Suggestions | None = None
+        self._learned_from = 0
+        self._back: set[str] = set()
+        self._done: list[_Done] = []
+        self._accepted: dict[str, str] = {}
+        self._recent: deque[str] = deque(maxlen=4)
+        self._seconds, self._shown_at = 0.0, None if practice else time.monotonic()
+        self._asked = 0
+        self._seen = 0
+        self._known: dict[str, str] = {}
+        self._passed: set[str] = set()
+        self._hidden: dict[str, str] = {}
+        if practice:
+            self._hide()
+
+    def _hide(self) -> None:
+        """Some labelled images are asked again; others stay known, to suggest from."""
+        inside = set(self._view.snapshot.ids)
+        every = {id: label for id, label in self._validated().items() if id in inside}
+        ids = sorted(every)
+        self._chance.shuffle(ids)
+        given = max(1, round(PRACTICE_GIVEN * len(ids)))
+        self._hidden = {id: every[id] for id in ids[given : given + PRACTICE_IMAGES]}
+        self._known = {id: every[id] for id in ids[:given]}
+
+    def _validated(self) -> dict[str, str]:
+        now = labels.current(self._library.catalogue, self._view.collection.uid)
+        return {
+            id: each.label
+            for id, each in now.items()
+            if each.status == "validated" and each.label is not None
+        }
+
+    def _look(self) -> None:
+        """What everybody has decided by now."""
+        if self.practice:
+            return
+        catalogue, uid = self._library.catalogue, self._view.collection.uid
+        seen = labels.revision(catalogue, uid)
+        now = labels.current(catalogue, uid)
+        self._seen = seen
+        self._known = {
+            id: each.label
+            for id, each in now.items()
+            if each.status == "validated" and each.label is not None
+        }
+        self._passed = {id for id, each in now.items() if each.status != "predicted"}
+
+    @property
+    def suggestions(self) -> Suggestions:
+        """What is proposed for what was undecided when it was last learned."""
+        before, news = self._learned_from, abs(len(self._known) - self._learned_from)
+        soon = max(1.0, min(RENEW_MOST, before / 4), RENEW_SHARE * before)
+        if self._suggestions is None or news >= soon:
+            ids = self._view.snapshot.ids
+            undecided = set(self._hidden) if self.practice else set(ids) - self._passed
+            clusters, _ = analysis.clusters_of(self._library, self._view, ids)
+            self._suggestions = suggest(
+                self._view.snapshot.vectors,
+                ids,
+                self._known,
+                undecided=undecided - set(self._known),
+                clusters=clusters,
+                seed=self._seed,
+            )
+            self._learned_from = len(self._known)
+        return self._suggestions
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """Every label in use, by name."""
+        return sorted(set(self._known.values()))
+
+    def screen(self, strategy: str, size: int) -> Screen:
+        """The next images; what others decided meanwhile is not among them.
+
+        Raises
+        ------
+        RangeError
+            If the strategy is unknown or size is below 1.
+        """
+        self._look()
+        found = next_screen(
+            self.suggestions, strategy, size, skip=self._back | self._passed | set(self._known)
+        )
+        if not found.ids and self._back:  # what was sent back comes again at the end
+            self._back.clear()
+            found = next_screen(
+                self.suggestions, strategy, size, skip=self._passed | set(self._known)
+            )
+        if self._shown_at is None:
+            self._shown_at = time.monotonic()
+        return self._with_checks(found)
+
+    def _with_checks(self, screen: Screen) -> Screen:
+        self._asked += 1
+        if self._asked % CHECK_EVERY or screen.label is None or not screen.ids:
+            return screen
+        before = sorted(id for id, label in self._accepted.items() if label == screen.label)
+        some = self._chance.sample(before, min(CHECK_IMAGES, len(before)))
+        if not some:
+            return screen
+        every = list(
+            zip(
+                [*screen.ids, *some],
+                [*screen.confidence, *[None] * len(some)],
+                [*screen.likeliest, *[()] * len(some)],
+                strict=True,
+            )
+        )
+        self._chance.shuffle(every)
+        ids, confidence, likeliest = (list(part) for part in zip(*every, strict=True))
+        return replace(screen, ids=ids, confidence=confidence, likeliest=likeliest)
+
+    def answers(self, screen: Screen, place: int, most: int) -> list[str]:
+        """Labels to offer for an image instead, the likeliest first, then those given lately."""
+        offered = [label for label, _ in screen.likeliest[place]]
+        offered += reversed(self._recent)
+        kept = [label for label in dict.fromkeys(offered) if label != screen.label]
+        return kept[:most]
+
+    def accept(
+        self, screen: Screen, label: str, given: Mapping[str, str | None], *, by: str
+    ) -> Taken:
+        """All of a screen are of this label, but those that are something else or sent back.
+
+        Parameters
+        ----------
+        screen : Screen
+        label : str
+        given : id -> label or None
+            None for an image of which nobody says what it is.
+        by : str
+
+        Raises
+        ------
+        RangeError
+            If the label is empty, nobody says it, or an image is not on the screen.
+        """
+        self._check(screen, label, given, by)
+        said = {id: given.get(id, label) for id in screen.ids}
+        checks = {id for id in said if id in self._accepted}
+        agreed = sum(said[id] == self._accepted[id] for id in checks)
+        conflicts = self._conflicts([id for id in said if id not in checks])
+        stay = {id for id, _, _ in conflicts}
+        news = {
+            id: name
+            for id, name in said.items()
+            if name is not None and id not in stay and self._accepted.get(id) != name
+        }
+        action = None
+        if news and not self.practice:
+            action = labels.record(
+                self._library.catalogue, self._view.collection.uid,
+                [self._decision(screen, id, name) for id, name in news.items()],
+                by=by, how="suggestion",
+            )  # fmt: skip
+        self._back |= {id for id, name in said.items() if name is None}
+        self._accepted |= news
+        self._known |= news
+        self._recent.extend(name for name in dict.fromkeys(news.values()) if name != label)
+        fresh = tuple(id for id in news if id not in checks)
+        self._done.append(_Done(action, fresh, 1 + len(given), len(checks), agreed))
+        self._clock()
+        return Taken(action, len(news), conflicts)
+
+    def _check(self, screen: Screen, label: str, given: Mapping[str, str | None], by: str) -> None:
+        if not label.strip():
+            raise RangeError("the screen has no label; expected the name of what is on it")
+        if not by.strip():
+            raise RangeError("nobody says so; expected the name of who decides")
+        strange = next((id for id in given if id not in set(screen.ids)), None)
+        if strange is not None:
+            raise RangeError(f"{strange!r} is not on the screen; expected images that are")
+
+    def _decision(self, screen: Screen, id: str, label: str) -> Decision:
+        place = screen.ids.index(id)
+        confidence = dict(screen.likeliest[place]).get(label)
+        same = label == screen.label
+        return Decision(id, label, "validated", confidence, screen.why if same else "corrected")
+
+    def _conflicts(self, ids: Sequence[str]) -> tuple[tuple[str, str | None, str], ...]:
+        """What somebody said of these since they were shown."""
+        if self.practice:
+            return ()
+        catalogue, uid = self._library.catalogue, self._view.collection.uid
+        if labels.revision(catalogue, uid) == self._seen:
+            return ()
+        now = labels.current(catalogue, uid, ids)
+        return tuple(
+            (id, now[id].label, now[id].by)
+            for id in ids
+            if id in now and now[id].status != "predicted"
+        )
+
+    def skip(self, screen: Screen) -> None:
+        """Leave a screen for later."""
+        self._back |= set(screen.ids)
+        self._clock()
+
+    @property
+    def undoable(self) -> bool:
+        """Whether there is a screen to take back."""
+        return bool(self._done)
+
+    def undo(self, *, by: str) -> labels.Undone:
+        """Take the last accepted screen back.
+
+        Raises
+        ------
+        RangeError
+            If there is none.
+        """
+        if not self._done:
+            raise RangeError("there is no screen to take back; expected one that was accepted")
+        last = self._done.pop()
+        undone = labels.Undone(last.ids, ())
+        if last.action is not None:
+            undone = labels.undo(
+                self._library.catalogue, self._view.collection.uid, last.action, by=by
+            )
+        for id in last.ids:
+            self._accepted.pop(id, None)
+            self._known.pop(id, None)
+        return undone
+
+    def _clock(self) -> None:
+        now = time.monotonic()
+        if self._shown_at is not None:
+            self._seconds += min(now - self._shown_at, BREAK_S)
+        self._shown_at = now
+
+    def account(self) -> Account:
+        """How it goes so far."""
+        ids = [id for done in self._done for id in done.ids]
+        every = set(self._hidden) if self.practice else set(self._view.snapshot.ids) - self._passed
+        return Account(
+            decided=len(ids),
+            left=len(every - set(self._known)),
+            actions=sum(done.actions for done in self._done),
+            seconds=self._seconds,
+            checked=sum(done.checked for done in self._done),
+            agreed=sum(done.agreed for done in self._done),
+            right=sum(self._accepted.get(id) == self._hidden[id] for id in ids)
+            if self.practice
+            else None,
+        )

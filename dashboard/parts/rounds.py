@@ -1,0 +1,136 @@
+"""What the label page keeps of a round in this session, and shows beside its screens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.library import View
+from dashboard import state
+
+if TYPE_CHECKING:
+    from core.calibration import Reliability
+    from core.queueing import Screen
+    from core.rounds import Account, Round, Taken
+
+
+@dataclass
+class Held:
+    """A round and the screen that is shown; the number grows with every screen."""
+
+    round: Round
+    screen: Screen | None = None
+    number: int = 0
+    asked: tuple[str, int] = ("", 0)
+    """The strategy and size the screen was asked with."""
+
+
+def held(view: View) -> Held | None:
+    """The round that was begun on this collection with this encoder in this session."""
+    found: Held | None = _rounds().get(_key(view))
+    return found
+
+
+def begin(view: View, *, practice: bool = False) -> Held:
+    """Start a round."""
+    from core.rounds import Round
+
+    made = Held(Round(state.library(), view, practice=practice, seed=len(_rounds())))
+    _rounds()[_key(view)] = made
+    return made
+
+
+def end(view: View) -> None:
+    """Forget the round; what was decided is kept."""
+    _rounds().pop(_key(view), None)
+
+
+def screen(current: Held, strategy: str, size: int) -> Screen:
+    """The screen that is shown, a new one when it was decided about or other ones are wanted."""
+    if current.screen is None or current.asked != (strategy, size):
+        with st.spinner("Looking for images that belong together"):
+            current.screen = current.round.screen(strategy, size)
+        current.number += 1
+        current.asked = (strategy, size)
+    return current.screen
+
+
+def _rounds() -> dict[str, Held]:
+    if "rounds" not in st.session_state:
+        st.session_state.rounds = {}
+    found: dict[str, Held] = st.session_state.rounds
+    return found
+
+
+def _key(view: View) -> str:
+    return f"{view.collection.uid} {view.encoding.encoder} {view.snapshot.version}"
+
+
+def account_text(account: Account) -> str:
+    """How it goes, in one line."""
+    parts = [f"**{account.decided:,}** decided", f"**{account.left:,}** left"]
+    if account.an_hour is not None:
+        parts.append(f"{account.an_hour:,.0f} images an hour")
+    if account.decided:
+        parts.append(f"{account.actions / account.decided:.2f} actions an image")
+    if account.hours_left is not None and account.left:
+        minutes = account.hours_left * 60
+        ahead = f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+        parts.append(f"about {ahead} to go")
+    if account.checked:
+        parts.append(f"spot checks {account.agreed} of {account.checked} agree")
+    return " · ".join(parts)
+
+
+def say_taken(taken: Taken) -> None:
+    """What somebody else decided meanwhile is shown, never overwritten."""
+    if not taken.conflicts:
+        return
+    n = len(taken.conflicts)
+    some = "; ".join(
+        f"{state.as_text(id.rpartition('/')[2])}: {state.as_text(label or 'no label')} "
+        f"by {state.as_text(by)}"
+        for id, label, by in taken.conflicts[:5]
+    )
+    more = f" and {n - 5:,} more" if n > 5 else ""
+    st.session_state.conflicts = (
+        f"{n:,} image{'' if n == 1 else 's'} somebody else decided on while you looked stay as "
+        f"they said: {some}{more}."
+    )
+
+
+def diagram(found: Reliability | None, why: str) -> None:
+    """How far confidences can be trusted: what was said of held-out labels against the truth."""
+    if found is None:
+        st.caption(f"Confidences are {state.as_text(why)}.")
+        return
+    import plotly.graph_objects as go
+
+    said, right = ([round(100 * v, 1) for v in part] for part in (found.said, found.right))
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=[0, 100], y=[0, 100], mode="lines", hoverinfo="skip",
+                line={"dash": "dot", "color": "#8a949b"}, name="as it should be",
+            ),
+            go.Scatter(
+                x=said, y=right, mode="lines+markers", name="held-out labels",
+                customdata=list(map(int, found.n)),
+                marker={"size": [6 + 14 * (n / max(found.n)) ** 0.5 for n in found.n]},
+                hovertemplate="said %{x} %, right %{y} % of %{customdata} images<extra></extra>",
+            ),
+        ]
+    )  # fmt: skip
+    figure.update_layout(
+        height=280, margin={"l": 0, "r": 0, "t": 8, "b": 0}, showlegend=False,
+        xaxis={"title": "suggestions said (%)", "range": [0, 103]},
+        yaxis={"title": "were right (%)", "range": [0, 103]},
+    )  # fmt: skip
+    st.plotly_chart(figure, key="reliability", config={"displayModeBar": False})
+    st.caption(
+        f"Of {int(sum(found.n)):,} labels that were held out, confidence and truth differ by "
+        f"{100 * found.error:.1f} points on average (expected calibration error). Points on the "
+        "dotted line: what says 90 % is right 90 % of the time."
+    )

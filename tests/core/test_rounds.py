@@ -1,0 +1,156 @@
+"""A round of labelling: what is accepted is on disk, what others decided stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from core import labels, rounds
+from core.errors import RangeError
+from core.indexing import index
+from core.labels import Decision
+from core.library import Library, View
+from core.rounds import Round
+from tests.core.tiny_models import drawn
+
+N = 40
+
+
+@pytest.fixture
+def view(library: Library, tmp_path: Path) -> View:
+    for n, image in enumerate(drawn(N, seed=5)):
+        path = tmp_path / "run" / ("a" if n % 2 else "b") / f"{n:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    index(library, collection="run", source=str(tmp_path / "run"))
+    return library.vectors(library.catalogue.collection("run"))
+
+
+def current(library: Library, view: View) -> dict[str, tuple[str | None, str]]:
+    found = labels.current(library.catalogue, view.collection.uid)
+    return {id: (each.label, each.by) for id, each in found.items()}
+
+
+def test_the_first_screen_is_named_and_on_disk(library: Library, view: View):
+    round_ = Round(library, view)
+    screen = round_.screen("sure", 8)
+    assert screen.label is None and len(screen.ids) == 8
+    first, second, *rest = screen.ids
+    taken = round_.accept(screen, "Copepod", {first: "Dust", second: None}, by="Ada")
+    assert taken.labelled == 7 and not taken.conflicts
+    expected = {first: ("Dust", "Ada"), **dict.fromkeys(rest, ("Copepod", "Ada"))}
+    assert current(library, view) == expected
+    (event,) = labels.history(library.catalogue, view.collection.uid, first)
+    assert (event["how"], event["action"]) == ("suggestion", taken.action)
+    account = round_.account()
+    assert (account.decided, account.left, account.actions) == (7, N - 7, 3)
+
+    again = round_.screen("sure", N)
+    assert not set(again.ids) & set(screen.ids)  # what was sent back comes last
+    assert round_.vocabulary == ["Copepod", "Dust"]
+
+
+def test_a_screen_is_taken_back_whole(library: Library, view: View):
+    round_ = Round(library, view)
+    screen = round_.screen("sure", 5)
+    round_.accept(screen, "Copepod", {}, by="Ada")
+    undone = round_.undo(by="Ada")
+    assert set(undone.restored) == set(screen.ids) and not undone.decided_since
+    assert current(library, view) == {}
+    assert round_.account().decided == 0 and not round_.undoable
+    with pytest.raises(RangeError, match="no screen to take back"):
+        round_.undo(by="Ada")
+    assert set(round_.screen("sure", N).ids) >= set(screen.ids)
+
+
+def test_what_somebody_else_decided_meanwhile_stays(library: Library, view: View):
+    round_ = Round(library, view)
+    screen = round_.screen("sure", 6)
+    theirs = screen.ids[2]
+    uid = view.collection.uid
+    labels.record(library.catalogue, uid, [Decision(theirs, "Ciliate")], by="Bo")
+    taken = round_.accept(screen, "Copepod", {}, by="Ada")
+    assert taken.conflicts == ((theirs, "Ciliate", "Bo"),)
+    assert taken.labelled == 5
+    assert current(library, view)[theirs] == ("Ciliate", "Bo")
+    labels.record(library.catalogue, uid, [Decision(id, "x") for id in view.snapshot.ids], by="Bo")
+    assert round_.screen("sure", 6).ids == []  # seen at the next screen
+
+
+def test_predictions_are_still_to_be_decided(library: Library, view: View):
+    said = [Decision(id, "guess", "predicted") for id in view.snapshot.ids]
+    labels.record(library.catalogue, view.collection.uid, said, by="model")
+    round_ = Round(library, view)
+    screen = round_.screen("sure", N)
+    assert len(screen.ids) == N
+    assert round_.accept(screen, "Copepod", {}, by="Ada").labelled == N
+
+
+def test_every_image_is_asked_until_none_is_left(library: Library, view: View):
+    round_ = Round(library, view)
+    truth = {id: id.split("/")[1] for id in view.snapshot.ids}
+    for _ in range(200):
+        screen = round_.screen("sure", 8)
+        if not screen.ids:
+            break
+        label = screen.label or truth[screen.ids[0]]
+        given = {id: truth[id] for id in screen.ids if truth[id] != label}
+        round_.accept(screen, label, given, by="Ada")
+    assert {id: label for id, (label, _) in current(library, view).items()} == truth
+    account = round_.account()
+    assert (account.decided, account.left) == (N, 0)
+    assert account.checked == account.agreed
+    assert account.checked > 0
+
+
+def test_a_disagreement_with_oneself_is_counted_and_kept(
+    library: Library, view: View, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rounds, "CHECK_EVERY", 1)
+    round_ = Round(library, view)
+    first = round_.screen("sure", 12)
+    round_.accept(first, "Copepod", {}, by="Ada")
+    second = round_.screen("sure", 6)
+    assert second.label == "Copepod"
+    again = [id for id in second.ids if id in first.ids]
+    assert len(again) == 3
+    round_.accept(second, "Copepod", {again[0]: "Dust"}, by="Ada")
+    account = round_.account()
+    assert (account.checked, account.agreed) == (3, 2)
+    assert current(library, view)[again[0]] == ("Dust", "Ada")
+
+
+def test_a_practice_round_scores_and_writes_nothing(library: Library, view: View):
+    truth = {id: id.split("/")[1] for id in view.snapshot.ids}
+    said = [Decision(id, label) for id, label in truth.items()]
+    labels.record(library.catalogue, view.collection.uid, said, by="import")
+    before = labels.revision(library.catalogue, view.collection.uid)
+    assert Round(library, view).screen("sure", 8).ids == []  # nothing is left to decide
+    round_ = Round(library, view, practice=True)
+    right = 0
+    while (screen := round_.screen("sure", 8)).ids:
+        wrong = screen.ids[0]
+        label = screen.label or "a"
+        given = {id: truth[id] for id in screen.ids[1:] if truth[id] != label}
+        right += sum(truth[id] == label for id in screen.ids[:1]) + len(screen.ids) - 1
+        round_.accept(screen, label, given, by="Ada")
+        assert wrong in screen.ids
+    account = round_.account()
+    assert account.left == 0
+    assert account.decided == N - round(rounds.PRACTICE_GIVEN * N)
+    assert account.right is not None and 0 < account.right <= account.decided
+    assert labels.revision(library.catalogue, view.collection.uid) == before
+
+
+def test_nonsense_is_refused(library: Library, view: View):
+    round_ = Round(library, view)
+    screen = round_.screen("sure", 4)
+    with pytest.raises(RangeError, match="no label"):
+        round_.accept(screen, " ", {}, by="Ada")
+    with pytest.raises(RangeError, match="nobody says so"):
+        round_.accept(screen, "Copepod", {}, by="")
+    with pytest.raises(RangeError, match="not on the screen"):
+        round_.accept(screen, "Copepod", {"run/x.png": None}, by="Ada")
+    assert current(library, view) == {}

@@ -223,6 +223,18 @@ def _newest(
     after: int = 0,
 ) -> dict[str, Any]:
     """id -> the newest event of every image, or each of these, that has one after `after`."""
+    rows = _newest_rows(connection, uid, images, sa.select(schema.label_events), after=after)
+    return {row.image: row for row in rows}
+
+
+def _newest_rows(
+    connection: sa.Connection,
+    uid: str,
+    images: Sequence[str] | None,
+    wanted: sa.Select[Any],
+    *,
+    after: int = 0,
+) -> Iterator[Any]:
     table = schema.label_events
     newest = (
         sa.select(sa.func.max(table.c.event))
@@ -232,11 +244,8 @@ def _newest(
     parts = [newest]
     if images is not None:
         parts = [newest.where(table.c.image.in_(some)) for some in _batches(images)]
-    found: dict[str, Any] = {}
     for part in parts:
-        for row in connection.execute(sa.select(table).where(table.c.event.in_(part))):
-            found[row.image] = row
-    return found
+        yield from connection.execute(wanted.where(table.c.event.in_(part)))
 
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -371,9 +380,11 @@ def current(
 
 def latest(catalogue: Catalogue, uid: str, images: Sequence[str] | None = None) -> dict[str, Label]:
     """As `current`, those among them whose label was taken away: their label is None."""
+    table = schema.label_events
+    wanted = sa.select(table.c.image, table.c.label, table.c.status, table.c.by, table.c.at)
     with catalogue.connect() as connection:
-        newest = _newest(connection, uid, images)
-    return {id: Label(row.label, row.status, row.by, row.at) for id, row in newest.items()}
+        rows = _newest_rows(connection, uid, images, wanted)
+        return {id: Label(label, status, by, at) for id, label, status, by, at in rows}
 
 
 def decided_by_people(catalogue: Catalogue, uid: str) -> set[str]:

@@ -244,7 +244,7 @@ def import_command(library: Library, arguments: Arguments, _report: Report) -> d
     except NotFoundError:
         if not read.events:
             raise
-        uid = _make_waiting(library, arguments.collection)
+        uid = labels.wait_for(library.catalogue, arguments.collection)
     if not read.events:
         return _import_current(library, uid, read)
     done = labels.append(library.catalogue, uid, read.events)
@@ -255,13 +255,6 @@ def import_command(library: Library, arguments: Arguments, _report: Report) -> d
         "kept": done.kept,
         "images_not_here": len({event["image"] for event in read.events} - set(there)),
     }
-
-
-def _make_waiting(library: Library, name: str) -> str:
-    """A collection as one is after it was deleted: its labels return when it is indexed."""
-    made = library.catalogue.create(name, encoder="descriptors", options={})
-    library.catalogue.delete(made.uid)
-    return made.uid
 
 
 def _import_current(library: Library, uid: str, read: label_files.Read) -> dict[str, Any]:

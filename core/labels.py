@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from core import schema
-from core.catalogue import BATCH, Catalogue, Collection
+from core.catalogue import BATCH, Catalogue, Collection, check_name
 from core.errors import CoreError, NotFoundError, RangeError
 from core.workspace import now
 
@@ -591,6 +591,28 @@ def waiting(catalogue: Catalogue, name: str) -> Collection | None:
     if row is None:
         return None
     return Collection(row.uid, row.name, row.created, row.encoder, row.revision, row.options)
+
+
+def wait_for(catalogue: Catalogue, name: str) -> str:
+    """The uid of a collection as one is after it was deleted, for labels that come before images.
+
+    Raises
+    ------
+    CoreError
+        If the name will not do.
+    """
+    check_name(name)
+    table, uid = schema.collections, secrets.token_hex(8)
+    with catalogue.begin() as connection:
+        there = connection.execute(sa.select(table.c.uid).where(table.c.name == name)).scalar()
+        if there is not None:
+            return str(there)  # deleted before anything was said of its images
+        connection.execute(
+            table.insert().values(
+                uid=uid, name=name, created=now(), deleted=now(), encoder="", revision=0, options={}
+            )
+        )
+    return uid
 
 
 def revision(catalogue: Catalogue, uid: str) -> int:

@@ -159,9 +159,9 @@ def test_refusals(fail: Callable[..., str], tmp_path: Path):
 def told(workspace: Path, collection: str = "run") -> list[Any]:
     """The history of a workspace, its numbering aside."""
     library = Library.open(Settings(workspace=workspace))
-    uid = labels.waiting(library.catalogue, collection)
-    assert uid is not None
-    found = list(labels.every_event(library.catalogue, uid.uid))
+    kept = labels.waiting(library.catalogue, collection)
+    assert kept is not None
+    found = list(labels.every_event(library.catalogue, kept.uid))
     library.close()
     return found
 
@@ -228,6 +228,17 @@ def test_labels_wait_for_their_images(
     library.close()
     assert now[IDS[0]].label == '=Salp, "big"'
     assert (now[IDS[3]].label, now[IDS[3]].by) == ("Détritus", "@nn")
+
+
+def test_a_name_that_was_used_before(run: Run, decided: Path, tmp_path: Path):
+    file = tmp_path / "history.csv"
+    run("export", "-o", str(file))
+    library = Library.open(Settings(workspace=tmp_path / "other"))
+    uid = library.catalogue.create("run", encoder="descriptors", options={}).uid
+    library.catalogue.delete(uid)
+    library.close()
+    run("import", str(file), workspace=tmp_path / "other")
+    assert told(tmp_path / "other") == told(decided)
 
 
 def test_a_table_of_labels_never_overrules_a_person(run: Run, tmp_path: Path):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from core import label_commands
 from core.errors import CancelledError, CoreError
 from core.library import Library, View
 from core.progress import File, Progress, Report, Terminal
@@ -691,6 +692,10 @@ def parser() -> Parser:
         "--as", dest="to", metavar="NAME", help='default: "NAME (edited)", once it is edited itself'
     )
     one.add_argument("--by", default="someone", metavar="WHO", help="who edits")
+
+    what = "Decide what images are, take it back, look it up, carry it away and bring it in"
+    one = commands.add_parser("labels", help=what, description=what)
+    label_commands.register(one, [shared, on_collection])
 
     one = add("export", export_command, on_collection)
     one.add_argument("--format", required=True, help="csv, parquet, ecotaxa, zip or sheet")

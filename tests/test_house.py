@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("progress", "images", "reduction", "selections", "trust"),
     ("encoders", "catalogue", "sampling", "search", "projection", "clustering", "jobs"),
     ("labels", "snapshot", "preparing", "ranging", "trust_words"),
-    ("library", "store"),
+    ("library", "store", "vocabulary", "label_files"),
     ("columns", "taking"),
     ("filtering", "binning", "spread", "wording"),
     ("target", "analysis", "matching", "managing", "ecotaxa_export"),
@@ -39,7 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "editing",
         "composition",
     ),
-    ("adopting", "grouping", "tabling", "mapdrawn"),
+    ("adopting", "grouping", "tabling", "mapdrawn", "label_commands"),
     ("__main__",),
 )
 LAYER = {part: number for number, layer in enumerate(LAYERS) for part in layer}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from core import labels
 from core.errors import CoreError, NotFoundError
@@ -129,9 +132,162 @@ def test_undo_leaves_what_somebody_decided_since(library: Library):
     action = labels.record(catalogue, UID, both, by="me")
     labels.record(catalogue, UID, [Decision("b", "Copepod")], by="you")
     undone = labels.undo(catalogue, UID, action, by="me")
-    assert (undone.restored, undone.decided_since) == (("a",), ("b",))
+    assert (undone.restored, [s.image for s in undone.decided_since]) == (("a",), ["b"])
     assert {id: label.label for id, label in labels.current(catalogue, UID).items()} == {
         "b": "Copepod"
     }
     with pytest.raises(NotFoundError, match="no action 'none' to undo"):
         labels.undo(catalogue, UID, "none", by="me")
+
+
+def test_what_others_decided_since_one_looked_is_told_and_stays(library: Library):
+    catalogue = library.catalogue
+    labels.record(catalogue, UID, [Decision("a", "Copepod")], by="import")
+    seen = labels.revision(catalogue, UID)
+    labels.record(catalogue, UID, [Decision("a", "Nauplius"), Decision("b", "Salp")], by="you")
+    labels.record(catalogue, UID, [Decision("d", "Rod")], by="me")
+    said = [Decision(id, "Bubble") for id in "acd"] + [Decision("b", "Salp")]
+    done = labels.decide(catalogue, UID, said, by="me", how="selection", seen=seen)
+    (conflict,) = done.conflicts  # b is agreed upon, d is one's own
+    assert (conflict.image, conflict.label, conflict.status, conflict.by) == (
+        "a", "Nauplius", "validated", "you",
+    )  # fmt: skip
+    assert done.events == 3
+    assert labels.current(catalogue, UID)["a"].by == "you"
+    again = labels.decide(catalogue, UID, said[:1], by="me", seen=labels.revision(catalogue, UID))
+    assert (again.events, again.conflicts) == (1, ())
+    assert labels.current(catalogue, UID)["a"].label == "Bubble"
+    assert len(labels.history(catalogue, UID, "a")) == 3
+
+
+def test_without_what_was_seen_nothing_is_a_conflict(library: Library):
+    labels.record(library.catalogue, UID, [Decision("a", "Salp")], by="you")
+    done = labels.decide(library.catalogue, UID, [Decision("a", "Rod")], by="me")
+    assert (done.events, done.conflicts) == (1, ())
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 1.1, float("nan")])
+def test_an_impossible_confidence(library: Library, confidence: float):
+    said = [Decision("a", "Salp", confidence=confidence)]
+    with pytest.raises(CoreError, match=r"the confidence is .*; expected 0 to 1"):
+        labels.record(library.catalogue, UID, said, by="me")
+
+
+def test_nobody_cannot_decide(library: Library):
+    with pytest.raises(CoreError, match="nobody said this: expected the name"):
+        labels.record(library.catalogue, UID, [Decision("a", "Salp")], by=" ")
+
+
+def said_of(library: Library, image: str) -> str | None:
+    return labels.latest(library.catalogue, UID)[image].label
+
+
+def test_ones_own_actions_are_taken_back_one_after_the_other(library: Library):
+    catalogue = library.catalogue
+    first = labels.record(catalogue, UID, [Decision("a", "Salp"), Decision("b", "Salp")], by="me")
+    labels.record(catalogue, UID, [Decision("c", "Rod")], by="you")
+    second = labels.record(catalogue, UID, [Decision("a", "Disc")], by="me")
+    done = labels.undo_last(catalogue, UID, by="me")
+    assert (done.action, done.restored, done.decided_since) == (second, ("a",), ())
+    assert said_of(library, "a") == "Salp"
+    done = labels.undo_last(catalogue, UID, by="me")
+    assert (done.action, done.restored, done.decided_since) == (first, ("a", "b"), ())
+    assert [said_of(library, id) for id in "abc"] == [None, None, "Rod"]
+    with pytest.raises(NotFoundError, match="nothing by 'me' in this collection to take back"):
+        labels.undo_last(catalogue, UID, by="me")
+
+
+def test_the_last_action_is_told_whose_images_others_decided_since(library: Library):
+    catalogue = library.catalogue
+    labels.record(catalogue, UID, [Decision("a", "Salp"), Decision("b", "Salp")], by="me")
+    labels.record(catalogue, UID, [Decision("b", "Rod", "dubious")], by="you")
+    done = labels.undo_last(catalogue, UID, by="me")
+    assert done.restored == ("a",)
+    (since,) = done.decided_since
+    assert (since.image, since.label, since.status, since.by) == ("b", "Rod", "dubious", "you")
+    assert said_of(library, "b") == "Rod"
+
+
+def test_an_undo_is_taken_back_too(library: Library):
+    catalogue = library.catalogue
+    action = labels.record(catalogue, UID, [Decision("a", "Salp", confidence=0.5)], by="me")
+    labels.undo_last(catalogue, UID, by="me")
+    (event,) = labels.events(catalogue, UID, limit=1)
+    assert labels.undo(catalogue, UID, event["action"], by="me").restored == ("a",)
+    assert said_of(library, "a") == "Salp"
+    assert labels.undo_last(catalogue, UID, by="me").action == action  # it stood again
+    assert said_of(library, "a") is None
+
+
+def test_what_was_decided_and_taken_back_since_is_no_obstacle(library: Library):
+    catalogue = library.catalogue
+    labels.record(catalogue, UID, [Decision("a", "Salp")], by="me")
+    labels.record(catalogue, UID, [Decision("a", "Rod")], by="you")
+    labels.undo_last(catalogue, UID, by="you")
+    assert labels.undo_last(catalogue, UID, by="me").restored == ("a",)
+    assert said_of(library, "a") is None
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y", None])), max_size=8))
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_as_many_undos_as_actions_lead_back_to_the_beginning(
+    library: Library, said: list[tuple[str, str | None]]
+):
+    uid = secrets.token_hex(4)
+    states = [labels.current(library.catalogue, uid)]
+    for image, label in said:
+        labels.record(library.catalogue, uid, [Decision(image, label)], by="me")
+        states.append(labels.current(library.catalogue, uid))
+    for state in reversed(states[:-1]):
+        labels.undo_last(library.catalogue, uid, by="me")
+        now = labels.current(library.catalogue, uid)
+        assert {i: s.label for i, s in now.items()} == {i: s.label for i, s in state.items()}
+
+
+def test_the_history_of_an_image_a_person_and_a_label_by_pages(library: Library):
+    catalogue = library.catalogue
+    for n in range(5):
+        labels.record(catalogue, UID, [Decision("a", f"L{n % 2}")], by=f"p{n % 3}")
+    labels.record(catalogue, UID, [Decision("b", "L0", "dubious")], by="p0")
+    labels.record(catalogue, "other", [Decision("a", "L0")], by="p0")
+    every = labels.events(catalogue, UID)
+    assert [e["image"] for e in every] == ["b", *"aaaaa"]
+    assert set(every[0]) == {"event", *labels.FIELDS}
+    assert len(labels.events(catalogue, UID, image="a")) == 5
+    assert [e["label"] for e in labels.events(catalogue, UID, by="p0")] == ["L0", "L1", "L0"]
+    assert len(labels.events(catalogue, UID, label="L0")) == 4
+    assert len(labels.events(catalogue, UID, label="L0", status="dubious")) == 1
+    pages = [labels.events(catalogue, UID, limit=4)]
+    labels.record(catalogue, UID, [Decision("c", "L0")], by="p0")  # moves nothing
+    pages.append(labels.events(catalogue, UID, limit=4, before=pages[0][-1]["event"]))
+    assert pages[0] + pages[1] == every
+    assert [e["event"] for e in every] == sorted((e["event"] for e in every), reverse=True)
+    with pytest.raises(CoreError, match="the limit is 0; expected 1 event or more"):
+        labels.events(catalogue, UID, limit=0)
+
+
+def test_a_history_from_elsewhere_is_added_once_and_never_overrules_what_is_newer(
+    library: Library,
+):
+    catalogue = library.catalogue
+    labels.record(catalogue, UID, [Decision("a", "Salp"), Decision("b", "Salp")], by="me")
+    event = {"label": "Rod", "status": "dubious", "by": "ann", "how": "cluster"}
+    event |= {"confidence": 0.25, "reason": "long", "action": "x1"}
+    told = [
+        event | {"image": "a", "at": "2020-01-01T00:00:00+00:00"},
+        event | {"image": "b", "at": "2120-01-01T00:00:00"},
+    ]
+    done = labels.append(catalogue, UID, told)
+    assert (done.added, done.known, done.kept) == (2, 0, 1)
+    assert (said_of(library, "a"), said_of(library, "b")) == ("Salp", "Rod")
+    assert labels.latest(catalogue, UID)["a"].by == "me"
+    assert [e["label"] for e in labels.history(catalogue, UID, "a")] == ["Salp", "Rod", "Salp"]
+    before = list(labels.every_event(catalogue, UID))
+    assert before[2] == told[0]
+    assert labels.append(catalogue, UID, told) == labels.Appended(0, 2, 0)
+    changed = [told[0] | {"label": "Disc"}]
+    with pytest.raises(CoreError, match="says of 'a' something else here; a history is never"):
+        labels.append(catalogue, UID, changed)
+    assert list(labels.every_event(catalogue, UID)) == before

@@ -119,7 +119,7 @@ class Suggestions:
             for kind, share in zip(self.likeliest[place], self.shares[place], strict=True)
             if kind >= 0
         )
-        there = bool(self.known[place])
+        there = bool(named) and float(self.shares[place, 0]) >= self.floor
         return Suggestion(
             id=self.ids[place],
             label=named[0][0] if there else None,
@@ -379,7 +379,7 @@ class _Learned:
         out = np.full((len(rows), EVIDENCE), -1, dtype=np.int64)
         for i, kind in enumerate(top):
             voters = near[i][self.codes[near[i]] == kind]
-            if how[i] != WAYS.index("neighbours") or not len(voters):
+            if how[i] == WAYS.index("cluster") or not len(voters):
                 of_kind = self.codes == kind
                 if how[i] == WAYS.index("cluster"):
                     of_kind &= self.groups[self.rows] == self.groups[rows[i]]

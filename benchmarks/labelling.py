@@ -105,7 +105,9 @@ class Taxonomist:
         self.account.append((len(self.given), right, self.screens, self.actions))
 
 
-def work(images: Collection, strategy: str, size: int, seed: int) -> tuple[Taxonomist, list]:
+def work(
+    images: Collection, strategy: str, size: int, seed: int
+) -> tuple[Taxonomist, list[tuple[float, bool]]]:
     """Label up to the last mark; the taxonomist, and (said, right) of what had a confidence."""
     person = Taxonomist(images.truth, np.random.default_rng(seed))
     shown: list[tuple[float, bool]] = []

@@ -194,6 +194,7 @@ def test_the_drawn_sample_is_foretold_and_what_is_said_holds(library: Library, t
     said = made.shares[places, 0]
     right = np.array([made.at(i).label == truth[made.ids[i]] for i in places])
     assert right.mean() > 0.8
+    # of 150 outcomes in ten bins chance alone makes 0.05
     assert reliability(said, right).error < 0.1
     assert made.reliability is not None and made.reliability.error < 0.1
     assert "cluster" in made.why

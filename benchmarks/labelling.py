@@ -105,8 +105,10 @@ class Taxonomist:
         self.account.append((len(self.given), right, self.screens, self.actions))
 
 
-def work(images: Collection, strategy: str, size: int, seed: int) -> tuple[Taxonomist, list]:
-    """Label up to the last mark; the taxonomist and (said, right) of what had a confidence."""
+def work(
+    images: Collection, strategy: str, size: int, seed: int
+) -> tuple[Taxonomist, list[tuple[float, bool]]]:
+    """Label up to the last mark; the taxonomist, and (said, right) of what had a confidence."""
     person = Taxonomist(images.truth, np.random.default_rng(seed))
     shown: list[tuple[float, bool]] = []
     while len(person.given) < MARKS[-1] * len(images.ids):
@@ -132,8 +134,8 @@ def confidences(screen: Screen, truth: dict[str, str]) -> list[tuple[float, bool
     ]
 
 
-def halves(images: Collection, seeds: range) -> tuple[float, float, int]:
-    """Mean calibration error, share right and number shown, each half foretold from the other."""
+def halves(images: Collection, seeds: range) -> tuple[list[float], float, int]:
+    """Calibration errors, share right and number shown, each half foretold from the other."""
     errors, right, shown = [], [], 0
     for seed in seeds:
         order = np.random.default_rng(seed).permutation(len(images.ids))
@@ -148,7 +150,7 @@ def halves(images: Collection, seeds: range) -> tuple[float, float, int]:
             errors.append(reliability(said, was).error)
             right.append(was.mean())
             shown += len(known)
-    return float(np.mean(errors)), float(np.mean(right)), shown // (2 * len(seeds))
+    return errors, float(np.mean(right)), shown // (2 * len(seeds))
 
 
 def report(name: str, person: Taxonomist, total: int) -> None:
@@ -174,10 +176,11 @@ def main() -> None:
     what = asked.folder.name if asked.folder else "drawn sample"
     kinds = len(set(images.truth.values()))
     print(f"{what}: {len(images.ids):,} images, {kinds} labels, {asked.encoder}", flush=True)
-    error, right, shown = halves(images, range(3))
+    errors, right, shown = halves(images, range(5))
     print(
-        f"halves: expected calibration error {error:.3f} on {shown:,} images shown with a "
-        f"confidence, {right:.3f} of them right",
+        f"halves: expected calibration error {np.mean(errors):.3f} ({min(errors):.3f} to "
+        f"{max(errors):.3f}) on {shown:,} images shown with a confidence, "
+        f"{right:.3f} of them right",
         flush=True,
     )
     for strategy in asked.strategies:

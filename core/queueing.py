@@ -15,7 +15,10 @@ from core.search import mean_direction
 from core.suggestions import Suggestions
 
 STRATEGIES = {
-    "sure": "Large sure groups first: the screens that label most images an action.",
+    "sure": (
+        "Large sure groups first: the screens that label most images an action. Where only small "
+        "ones are left, images unlike anything labelled come before them."
+    ),
     "borderline": "Images whose decision settles most of the others still undecided.",
     "new": "Images unlike anything labelled, grouped by likeness: possible new kinds.",
 }
@@ -196,9 +199,11 @@ def _alike(s: Suggestions, pool: Rows, size: int) -> Rows:
 
 
 def _central(s: Suggestions, pool: Rows, size: int) -> Rows:
-    vectors = np.asarray(s.vectors[s.rows[pool]])
-    middle = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return pool[np.argsort(-(vectors @ middle), kind="stable")[:size]]
+    """Those of a pool nearest to its mean, nearest first."""
+    looked = s.vectors[s.rows[pool[_spaced(len(pool))]]]
+    middle = looked.mean(axis=0, dtype=np.float64).astype(np.float32)
+    similar = coarse_similarities(s.vectors, middle[None], s.rows[pool])[0]
+    return pool[np.argsort(-similar, kind="stable")[:size]]
 
 
 def _surest(s: Suggestions, places: Rows, size: int) -> Rows:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from core import analysis, labels
 from core.errors import RangeError
-from core.labels import Decision
+from core.labels import Decision, Since
 from core.library import Library, View
 from core.queueing import Screen, next_screen
 from core.suggestions import Suggestions, suggest
@@ -36,8 +36,8 @@ class Taken:
     action: str | None
     """None where nothing was left to say."""
     labelled: int
-    conflicts: tuple[tuple[str, str | None, str], ...] = ()
-    """Images somebody decided on while the screen was shown: id, their label, who. They stay."""
+    conflicts: tuple[Since, ...] = ()
+    """Images somebody else decided otherwise while the screen was shown. They stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -237,20 +237,23 @@ class Round:
         said = {id: given.get(id, label) for id in screen.ids}
         checks = {id for id in said if id in self._accepted}
         agreed = sum(said[id] == self._accepted[id] for id in checks)
-        conflicts = self._conflicts([id for id in said if id not in checks])
-        stay = {id for id, _, _ in conflicts}
         news = {
             id: name
             for id, name in said.items()
-            if name is not None and id not in stay and self._accepted.get(id) != name
+            if name is not None and self._accepted.get(id) != name
         }
-        action = None
+        action: str | None = None
+        conflicts: tuple[Since, ...] = ()
         if news and not self.practice:
-            action = labels.record(
+            decided = labels.decide(
                 self._library.catalogue, self._view.collection.uid,
                 [self._decision(screen, id, name) for id, name in news.items()],
-                by=by, how="suggestion",
+                by=by, how="suggestion", seen=self._seen,
             )  # fmt: skip
+            action, conflicts = decided.action, decided.conflicts
+            for since in conflicts:
+                del news[since.image]
+                self._passed.add(since.image)
         self._back |= {id for id, name in said.items() if name is None}
         self._accepted |= news
         self._known |= news
@@ -275,20 +278,6 @@ class Round:
         same = label == screen.label
         return Decision(id, label, "validated", confidence, screen.why if same else "corrected")
 
-    def _conflicts(self, ids: Sequence[str]) -> tuple[tuple[str, str | None, str], ...]:
-        """What somebody said of these since they were shown."""
-        if self.practice:
-            return ()
-        catalogue, uid = self._library.catalogue, self._view.collection.uid
-        if labels.revision(catalogue, uid) == self._seen:
-            return ()
-        now = labels.current(catalogue, uid, ids)
-        return tuple(
-            (id, now[id].label, now[id].by)
-            for id in ids
-            if id in now and now[id].status != "predicted"
-        )
-
     def skip(self, screen: Screen) -> None:
         """Leave a screen for later."""
         self._back |= set(screen.ids)
@@ -310,7 +299,7 @@ class Round:
         if not self._done:
             raise RangeError("there is no screen to take back; expected one that was accepted")
         last = self._done.pop()
-        undone = labels.Undone(last.ids, ())
+        undone = labels.Undone(last.ids, (), last.action or "")
         if last.action is not None:
             undone = labels.undo(
                 self._library.catalogue, self._view.collection.uid, last.action, by=by

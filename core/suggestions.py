@@ -12,6 +12,7 @@ from core.arrays import Vectors, check_vectors
 from core.calibration import Calibration, Reliability, held_out, spread_folds
 from core.errors import NotFoundError, RangeError, ShapeError
 from core.neighbours import BLOCK_BYTES
+from core.ways import Head, Shares, best_weights, member_counts, mixed_shares
 
 WAYS = ("neighbours", "cluster", "head")
 FLOOR = 0.3
@@ -28,8 +29,6 @@ MOST_LEARNED = 20_000
 FOLDS = 5
 FAMILIAR = 0.98
 """Share of labelled images that are nearer to another than the distance from which one is new."""
-
-Shares = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ class Suggestions:
             for kind, share in zip(self.likeliest[place], self.shares[place], strict=True)
             if kind >= 0
         )
-        there = bool(self.known[place])
+        there = bool(named) and float(self.shares[place, 0]) >= self.floor
         return Suggestion(
             id=self.ids[place],
             label=named[0][0] if there else None,
@@ -252,10 +251,10 @@ class _Learned:
         self.all, self.rows, self.codes, self.kinds = vectors, rows, codes, kinds
         self.vectors = np.ascontiguousarray(vectors[rows])
         self.groups = groups
-        self.counts = _counts(groups[rows], codes, kinds, int(groups.max(initial=-1)) + 1)
+        self.counts = member_counts(groups[rows], codes, kinds, int(groups.max(initial=-1)) + 1)
         self.why: dict[str, str] = {}
         self.weights = np.array([1.0, 0.0, 0.0])
-        self.head: _Head | None = None
+        self.head: Head | None = None
         self.calibration: Calibration | None = None
         self.reliability: Reliability | None = None
         self.new_from = 2.0
@@ -297,11 +296,11 @@ class _Learned:
             unseen = np.zeros_like(votes)
             for fold in range(FOLDS):
                 out = folds == fold
-                unseen[out] = _Head(x[~out], y[~out], self.kinds).shares(x[out])
+                unseen[out] = Head(x[~out], y[~out], self.kinds).shares(x[out])
             ways.append(unseen)
-            self.head = _Head(x, y, self.kinds)
+            self.head = Head(x, y, self.kinds)
         can = (True, "cluster" not in self.why, self.head is not None)
-        self.weights = _best_weights(ways, y, can)
+        self.weights = best_weights(ways, y, can)
         if "confidence" in self.why:
             return
         mixed = self._mix(ways)
@@ -343,7 +342,7 @@ class _Learned:
         return shares
 
     def _mix(self, ways: Sequence[Shares]) -> Shares:
-        return _mixed(ways, self.weights)
+        return mixed_shares(ways, self.weights)
 
     def propose(self, found: Suggestions, part: slice) -> None:
         """Fill in one block of undecided images."""
@@ -379,7 +378,7 @@ class _Learned:
         out = np.full((len(rows), EVIDENCE), -1, dtype=np.int64)
         for i, kind in enumerate(top):
             voters = near[i][self.codes[near[i]] == kind]
-            if how[i] != WAYS.index("neighbours") or not len(voters):
+            if how[i] == WAYS.index("cluster") or not len(voters):
                 of_kind = self.codes == kind
                 if how[i] == WAYS.index("cluster"):
                     of_kind &= self.groups[self.rows] == self.groups[rows[i]]
@@ -389,71 +388,6 @@ class _Learned:
             some = voters[:EVIDENCE]
             out[i, : len(some)] = self.rows[some]
         return out
-
-
-class _Head:
-    """Multinomial logistic regression on the vectors, of which a fold may lack some kinds."""
-
-    STRENGTH = 0.1
-
-    def __init__(self, vectors: Vectors, codes: NDArray[np.int64], kinds: int) -> None:
-        import warnings
-
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.linear_model import LogisticRegression
-
-        self.kinds = kinds
-        self.scale = np.float32(np.sqrt(vectors.shape[1]))  # coordinates of about 1
-        self.only = int(codes[0]) if (codes == codes[0]).all() else None
-        if self.only is not None:
-            return
-        self.model = LogisticRegression(
-            C=self.STRENGTH, class_weight="balanced", max_iter=60, tol=1e-3
-        )
-        with warnings.catch_warnings():
-            # 60 steps come within 0.001 of the log loss that it converges to
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            self.model.fit(vectors * self.scale, codes)
-
-    def shares(self, vectors: Vectors) -> Shares:
-        out = np.zeros((len(vectors), self.kinds), dtype=np.float32)
-        if self.only is not None:
-            out[:, self.only] = 1
-        elif len(vectors):
-            out[:, self.model.classes_] = self.model.predict_proba(vectors * self.scale)
-        return out
-
-
-def _mixed(ways: Sequence[Shares], weights: NDArray[np.float64]) -> Shares:
-    """The weighted mean of the ways that have something to say of an image."""
-    total = sum(np.float32(w) * way for w, way in zip(weights, ways, strict=True))
-    mixed: Shares = np.asarray(total, dtype=np.float32)
-    mixed /= np.maximum(mixed.sum(axis=1, keepdims=True), np.float32(1e-12))
-    return mixed
-
-
-def _best_weights(
-    ways: Sequence[Shares], codes: NDArray[np.int64], can: tuple[bool, bool, bool]
-) -> NDArray[np.float64]:
-    """Weights in steps of a fifth under which held-out labels were the least surprising."""
-    best, least = np.array([1.0, 0.0, 0.0]), np.inf
-    each = np.arange(len(codes))
-    for cluster in range(6 if can[1] else 1):
-        for head in range(6 - cluster if can[2] else 1):
-            weights = np.array([5 - cluster - head, cluster, head]) / 5
-            said = _mixed(ways, weights)[each, codes]
-            surprise = float(-np.log(0.98 * said + 0.002).mean())
-            if surprise < least - 1e-9:
-                best, least = weights, surprise
-    return best
-
-
-def _counts(groups: NDArray[np.int64], codes: NDArray[np.int64], kinds: int, number: int) -> Shares:
-    """(clusters, kinds) validated images of each kind in each cluster."""
-    counts = np.zeros((number, kinds), dtype=np.float32)
-    inside = groups >= 0
-    np.add.at(counts, (groups[inside], codes[inside]), 1)
-    return counts
 
 
 def _all(b: int, n: int) -> NDArray[np.int64]:

@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("arrays", "settings", "tiff", "sources.uri", "results", "writing", "diversity"),
     ("workspace", "pictures", "neighbours", "sources", "edits"),
     ("mapsample", "mapshape", "mapdensity", "mapwire"),
-    ("progress", "images", "reduction", "selections", "trust"),
+    ("progress", "images", "reduction", "selections", "trust", "calibration", "ways"),
     ("encoders", "catalogue", "sampling", "search", "projection", "clustering", "jobs"),
     ("labels", "snapshot", "preparing", "ranging", "trust_words"),
     ("library", "store", "vocabulary", "label_files"),
@@ -39,6 +39,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "editing",
         "composition",
     ),
+    ("suggestions",),
+    ("queueing", "proposing"),
+    ("rounds",),
     ("adopting", "grouping", "tabling", "mapdrawn", "label_commands"),
     ("__main__",),
 )

@@ -90,9 +90,9 @@ def say_taken(taken: Taken) -> None:
         return
     n = len(taken.conflicts)
     some = "; ".join(
-        f"{state.as_text(id.rpartition('/')[2])}: {state.as_text(label or 'no label')} "
-        f"by {state.as_text(by)}"
-        for id, label, by in taken.conflicts[:5]
+        f"{state.as_text(each.image.rpartition('/')[2])}: "
+        f"{state.as_text(each.label or 'no label')} by {state.as_text(each.by)}"
+        for each in taken.conflicts[:5]
     )
     more = f" and {n - 5:,} more" if n > 5 else ""
     st.session_state.conflicts = (

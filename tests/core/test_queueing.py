@@ -155,3 +155,12 @@ def test_the_hint_looks_at_the_last_two_screens():
     assert stop_hint([(24, 24), (12, 24), (12, 24)]) is None
     hint = stop_hint([(0, 24), (13, 24), (12, 24)])
     assert hint is not None and hint.startswith("25 of the last 48 were rejected")
+
+
+def test_a_small_sure_group_waits_while_something_new_fills_more():
+    vectors, ids, truth = made_up()
+    known = {id: truth[id] for id in ids if not id.startswith("fibre")}
+    few = {id: known[id] for id in list(known)[:96]}  # 4 of 100 are left, and 20 fibres
+    made = suggest(vectors, ids, few, seed=0)
+    assert next_screen(made, "sure", 20).strategy == "new"
+    assert next_screen(made, "sure", 4).strategy == "sure"

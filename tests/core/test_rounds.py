@@ -72,7 +72,8 @@ def test_what_somebody_else_decided_meanwhile_stays(library: Library, view: View
     uid = view.collection.uid
     labels.record(library.catalogue, uid, [Decision(theirs, "Ciliate")], by="Bo")
     taken = round_.accept(screen, "Copepod", {}, by="Ada")
-    assert taken.conflicts == ((theirs, "Ciliate", "Bo"),)
+    (since,) = taken.conflicts
+    assert (since.image, since.label, since.by) == (theirs, "Ciliate", "Bo")
     assert taken.labelled == 5
     assert current(library, view)[theirs] == ("Ciliate", "Bo")
     labels.record(library.catalogue, uid, [Decision(id, "x") for id in view.snapshot.ids], by="Bo")
@@ -102,7 +103,6 @@ def test_every_image_is_asked_until_none_is_left(library: Library, view: View):
     account = round_.account()
     assert (account.decided, account.left) == (N, 0)
     assert account.checked == account.agreed
-    assert account.checked > 0
 
 
 def test_a_disagreement_with_oneself_is_counted_and_kept(

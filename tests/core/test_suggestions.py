@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from core import labels
-from core.analysis import make_clustering
 from core.arrays import Vectors, unit_rows
 from core.calibration import reliability
+from core.clustering import Clustering, save_clustering
 from core.errors import NotFoundError, RangeError, ShapeError
 from core.indexing import index
 from core.labels import Decision
@@ -172,7 +172,7 @@ def test_more_labels_than_are_learned_from(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.slow
 def test_the_drawn_sample_is_foretold_and_what_is_said_holds(library: Library, tmp_path: Path):
-    draw_sample(tmp_path / "sample", n=600, seed=0)
+    draw_sample(tmp_path / "sample", n=300, seed=0)
     index(
         library, collection="drawn", source=SampleSource(tmp_path / "sample", name="sample"),
         encoder="descriptors",
@@ -193,10 +193,13 @@ def test_the_drawn_sample_is_foretold_and_what_is_said_holds(library: Library, t
     places = [i for i, id in enumerate(made.ids) if id in truth and made.known[i]]
     said = made.shares[places, 0]
     right = np.array([made.at(i).label == truth[made.ids[i]] for i in places])
-    assert right.mean() > 0.85
-    assert reliability(said, right).error < 0.06
-    assert made.reliability is not None and made.reliability.error < 0.06
+    assert right.mean() > 0.8
+    # of 150 outcomes in ten bins chance alone makes 0.05
+    assert reliability(said, right).error < 0.1
+    assert made.reliability is not None and made.reliability.error < 0.1
     assert "cluster" in made.why
-    make_clustering(library, view, method="kmeans", k=20, seed=0)
+    path = library.workspace.clustering(uid, view.encoding.encoder, "halves")
+    halves = Clustering(np.arange(300, dtype=np.int32) % 2, "kmeans", {}, None, None)
+    save_clustering(path, halves, view.snapshot.ids, view.snapshot.fingerprint)
     assert "cluster" not in suggest_for(library, view, seed=0).why
     assert labels.revision(library.catalogue, uid) == before

@@ -7,7 +7,7 @@ import getpass
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core import label_files, labels, vocabulary
 from core.catalogue import Collection
@@ -16,6 +16,9 @@ from core.labels import Decision, Since
 from core.library import Library
 from core.progress import Report
 from core.workspace import log
+
+if TYPE_CHECKING:
+    from core.suggestions import Suggestion
 
 Arguments = argparse.Namespace
 Command = Callable[[Library, Arguments, Report], dict[str, Any]]
@@ -36,6 +39,10 @@ def register(parser: argparse.ArgumentParser, parents: Sequence[argparse.Argumen
     def by(made: argparse.ArgumentParser, what: str = "who says so") -> None:
         made.add_argument("--by", metavar="WHO", help=f"{what}; default: your login name")
 
+    def suggesting(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--min-confidence", type=float, default=0.9, metavar="C")
+        made.add_argument("--seed", type=int, default=0)
+
     one = add("set", set_command)
     one.add_argument("--label", required=True, metavar="L", help="an empty one takes labels away")
     which = one.add_mutually_exclusive_group(required=True)
@@ -48,6 +55,14 @@ def register(parser: argparse.ArgumentParser, parents: Sequence[argparse.Argumen
         metavar="EVENT",
         help="the newest event you know of: what others decided since is told, not overwritten",
     )
+    by(one)
+
+    one = add("suggest", suggest_command)
+    suggesting(one)
+
+    one = add("accept", accept_command)
+    suggesting(one)
+    one.add_argument("--label", action="append", metavar="L", help="only suggestions of these")
     by(one)
 
     one = add("undo", undo_command)
@@ -159,6 +174,62 @@ def set_command(library: Library, arguments: Arguments, _report: Report) -> dict
 def _since(other: Since) -> dict[str, Any]:
     fields = asdict(other)
     return {"id": fields.pop("image"), **fields}
+
+
+def suggest_command(library: Library, arguments: Arguments, _report: Report) -> dict[str, Any]:
+    """Labels proposed for undecided images, the surest first; nothing is recorded."""
+    found, why = _suggested(library, arguments)
+    return {
+        "suggestions": [
+            {
+                "id": each.id,
+                "label": each.label,
+                "confidence": each.confidence,
+                "evidence": list(each.evidence),
+            }
+            for each in found
+        ],
+        "why": why,
+    }
+
+
+def accept_command(library: Library, arguments: Arguments, _report: Report) -> dict[str, Any]:
+    """Make what is suggested with enough confidence your own decision."""
+    by = who(arguments.by)
+    uid = library.catalogue.collection(arguments.collection).uid
+    seen = labels.revision(library.catalogue, uid)
+    found, why = _suggested(library, arguments)
+    wanted = set(arguments.label or ())
+    said = [
+        Decision(each.id, each.label, confidence=each.confidence, reason=f"suggested: {each.how}")
+        for each in found
+        if not wanted or each.label in wanted
+    ]
+    done = labels.decide(library.catalogue, uid, said, by=by, how="suggestion", seen=seen)
+    return {
+        "events": done.events,
+        "action": done.action if done.events else None,
+        "conflicts": [_since(other) for other in done.conflicts],
+        "why": why,
+    }
+
+
+def _suggested(library: Library, arguments: Arguments) -> tuple[list[Suggestion], dict[str, str]]:
+    """Suggestions at or above the confidence asked for, the surest first."""
+    from core.proposing import suggest_for
+
+    least = arguments.min_confidence
+    if not 0 <= least <= 1:
+        raise RangeError(f"--min-confidence is {least}; expected 0 to 1")
+    view = library.vectors(library.catalogue.collection(arguments.collection), arguments.encoder)
+    every = suggest_for(library, view, floor=0.0, seed=arguments.seed)
+    found = [
+        each
+        for each in map(every.at, range(len(every)))
+        if each.label is not None and each.confidence is not None and each.confidence >= least
+    ]
+    found.sort(key=lambda each: (-(each.confidence or 0), each.id))
+    return found, every.why
 
 
 def undo_command(library: Library, arguments: Arguments, _report: Report) -> dict[str, Any]:

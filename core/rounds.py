@@ -12,6 +12,7 @@ from core import analysis, labels
 from core.errors import RangeError
 from core.labels import Decision, Since
 from core.library import Library, View
+from core.proposing import OPEN
 from core.queueing import Screen, next_screen
 from core.suggestions import Suggestions, suggest
 
@@ -140,7 +141,7 @@ class Round:
             for id, each in now.items()
             if each.status == "validated" and each.label is not None
         }
-        self._passed = {id for id, each in now.items() if each.status != "predicted"}
+        self._passed = {id for id, each in now.items() if each.status not in OPEN}
 
     @property
     def suggestions(self) -> Suggestions:

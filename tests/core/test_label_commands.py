@@ -15,6 +15,7 @@ from core.__main__ import main
 from core.labels import Decision
 from core.library import Library
 from core.settings import Settings
+from core.sources.sample import draw_sample
 from tests.core.conftest import Command
 from tests.core.prepared import IDS, prepared, source
 
@@ -294,3 +295,53 @@ def test_in_a_process_of_its_own(command: Command, tmp_path: Path):
     shown = command("labels", "history", "--collection", "run", "--id", IDS[0])
     assert shown.returncode == 0
     assert "events: 2" in shown.stdout
+
+
+@pytest.mark.slow
+def test_suggestions_are_accepted_with_who_and_how_sure(
+    run: Run, settings: Settings, tmp_path: Path
+):
+    draw_sample(tmp_path / "drawn", n=200, seed=3)
+    options = ["--workspace", str(settings.workspace), "--json"]
+    source = ["index", str(tmp_path / "drawn"), "--collection", "drawn", "--labels", "folder"]
+    assert main([*source, *options]) == 0
+    library = Library.open(settings)
+    uid = library.catalogue.collection("drawn").uid
+    truth = {id: each.label for id, each in labels.current(library.catalogue, uid).items()}
+    hidden = sorted(truth)[::4]
+    (tmp_path / "ids.txt").write_text("\n".join(hidden))
+    run("set", "--label", "", "--ids-from", str(tmp_path / "ids.txt"), collection="drawn")
+    before = labels.revision(library.catalogue, uid)
+
+    found = run("suggest", "--min-confidence", "0.5", collection="drawn")["suggestions"]
+    assert labels.revision(library.catalogue, uid) == before  # nothing is recorded
+    assert len(found) > len(hidden) / 2
+    assert {each["id"] for each in found} <= set(hidden)
+    sure = [each["confidence"] for each in found]
+    assert sure == sorted(sure, reverse=True)
+    assert 0.5 <= sure[-1] <= sure[0] <= 1
+    right = sum(truth[each["id"]] == each["label"] for each in found) / len(found)
+    assert right > 0.6
+    for each in found:
+        assert each["evidence"]
+        assert {truth[id] for id in each["evidence"]} == {each["label"]}
+        assert not set(each["evidence"]) & set(hidden)
+
+    done = run("accept", "--min-confidence", "0.5", "--by", "Ada", collection="drawn")
+    assert done["events"] == len(found)
+    (event,) = run("history", "--id", found[0]["id"], "--by", "Ada", collection="drawn")["events"]
+    assert (event["how"], event["status"]) == ("suggestion", "validated")
+    assert event["confidence"] == pytest.approx(found[0]["confidence"])
+    now = labels.current(library.catalogue, uid)
+    assert {id for id in hidden if id in now} == {each["id"] for each in found}
+    run("undo", "--by", "Ada", collection="drawn")
+    assert not set(labels.current(library.catalogue, uid)) & set(hidden)
+    library.close()
+
+
+def test_few_labels_say_what_they_lack(run: Run, fail: Callable[..., str]):
+    told = run("suggest")
+    assert told["suggestions"] == []
+    assert "not calibrated yet" in told["why"]["confidence"]
+    assert run("accept")["events"] == 0
+    assert "expected 0 to 1" in fail("suggest", "--min-confidence", "2")

@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 APP = ROOT / "dashboard" / "app.py"
 HOSTILE = "<img src=x onerror=window.hacked=1>"
 LONG_MS = 240_000  # a job: another process that imports everything first
-PAGES = ("", "similar", "map", "clusters", "composition", "selection", "collections")
+PAGES = ("", "similar", "map", "clusters", "label", "composition", "selection", "collections")
 WATCH = """new MutationObserver(() => {
   for (const box of document.querySelectorAll('[data-testid=stException]')) {
     if (!box.told) { box.told = true; window.redBox(box.innerText); }
@@ -430,6 +430,8 @@ def arrived(page: Page, name: str) -> None:
         ready(page)
     elif name == "collections":
         page.get_by_role("heading", name="Collections").wait_for()
+    elif name == "label":
+        page.get_by_role("heading", name="Every image has a label").wait_for()
     elif name == "selection":
         page.get_by_text("Nothing selected yet").wait_for()
     elif name == "composition":

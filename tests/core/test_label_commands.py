@@ -15,7 +15,6 @@ from core.__main__ import main
 from core.labels import Decision
 from core.library import Library
 from core.settings import Settings
-from core.sources.sample import draw_sample
 from tests.core.conftest import Command
 from tests.core.prepared import IDS, prepared, source
 
@@ -301,19 +300,16 @@ def test_in_a_process_of_its_own(command: Command, tmp_path: Path):
 def test_suggestions_are_accepted_with_who_and_how_sure(
     run: Run, settings: Settings, tmp_path: Path
 ):
-    draw_sample(tmp_path / "drawn", n=200, seed=3)
-    options = ["--workspace", str(settings.workspace), "--json"]
-    source = ["index", str(tmp_path / "drawn"), "--collection", "drawn", "--labels", "folder"]
-    assert main([*source, *options]) == 0
+    assert main(["sample", "--n", "200", "--workspace", str(settings.workspace), "--json"]) == 0
     library = Library.open(settings)
-    uid = library.catalogue.collection("drawn").uid
+    uid = library.catalogue.collection("sample").uid
     truth = {id: each.label for id, each in labels.current(library.catalogue, uid).items()}
     hidden = sorted(truth)[::4]
     (tmp_path / "ids.txt").write_text("\n".join(hidden))
-    run("set", "--label", "", "--ids-from", str(tmp_path / "ids.txt"), collection="drawn")
+    run("set", "--label", "", "--ids-from", str(tmp_path / "ids.txt"), collection="sample")
     before = labels.revision(library.catalogue, uid)
 
-    found = run("suggest", "--min-confidence", "0.5", collection="drawn")["suggestions"]
+    found = run("suggest", "--min-confidence", "0.5", collection="sample")["suggestions"]
     assert labels.revision(library.catalogue, uid) == before  # nothing is recorded
     assert len(found) > len(hidden) / 2
     assert {each["id"] for each in found} <= set(hidden)
@@ -327,14 +323,14 @@ def test_suggestions_are_accepted_with_who_and_how_sure(
         assert {truth[id] for id in each["evidence"]} == {each["label"]}
         assert not set(each["evidence"]) & set(hidden)
 
-    done = run("accept", "--min-confidence", "0.5", "--by", "Ada", collection="drawn")
+    done = run("accept", "--min-confidence", "0.5", "--by", "Ada", collection="sample")
     assert done["events"] == len(found)
-    (event,) = run("history", "--id", found[0]["id"], "--by", "Ada", collection="drawn")["events"]
+    (event,) = run("history", "--id", found[0]["id"], "--by", "Ada", collection="sample")["events"]
     assert (event["how"], event["status"]) == ("suggestion", "validated")
     assert event["confidence"] == pytest.approx(found[0]["confidence"])
     now = labels.current(library.catalogue, uid)
     assert {id for id in hidden if id in now} == {each["id"] for each in found}
-    run("undo", "--by", "Ada", collection="drawn")
+    run("undo", "--by", "Ada", collection="sample")
     assert not set(labels.current(library.catalogue, uid)) & set(hidden)
     library.close()
 

@@ -19,9 +19,9 @@ $(STAMP): requirements.txt
 	@touch $(STAMP)
 
 run: setup
-	@test -e $(WORKSPACE)/workspace.json || { \
+	@if $(BIN)/python -m core collections --json --workspace $(WORKSPACE) | grep -q '"collections": \[\]'; then \
 		echo "The workspace is empty: drawing the sample collection (about a minute)."; \
-		$(BIN)/python -m core sample --map --workspace $(WORKSPACE); }
+		$(BIN)/python -m core sample --map --workspace $(WORKSPACE); fi
 	@echo "Plankton Explorer: http://localhost:$(PORT)  (Ctrl-C stops it)"
 	@PLANKTON_WORKSPACE=$(WORKSPACE) $(BIN)/python -m streamlit run dashboard/app.py --server.port $(PORT)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -120,7 +121,10 @@ def test_a_killed_job_is_dead_and_continues(settings: Settings, pictures: Pictur
     os.kill(pid_of(workspace, job.id), signal.SIGKILL)
     dead = ended(workspace, job.id, timeout_s=20)
     assert dead.state == "dead"
-    assert dead.error is not None and "Reading and encoding images" in dead.error
+    assert dead.error is not None
+    assert re.search(
+        r"images.*: \d+ of 150", dead.error
+    )  # its last line, which may be a step behind
     jobs.resume(settings, job.id)
     done = ended(workspace, job.id)
     assert done.state == "done" and done.result is not None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from core import labels
 from core.analysis import clusters_of
+from core.labels import Label
 from core.library import Library, View
 from core.suggestions import FLOOR, Suggestions, suggest
 
@@ -25,15 +28,48 @@ def suggest_for(library: Library, view: View, *, floor: float = FLOOR, seed: int
     RangeError
         If the floor is not in 0 to 1.
     """
-    ids = view.snapshot.ids
     known = labels.current(library.catalogue, view.collection.uid)
+    undecided = {id for id in view.snapshot.ids if id not in known or known[id].status in OPEN}
+    return suggest_from(library, view, validated(known), undecided, floor=floor, seed=seed)
+
+
+def suggest_from(
+    library: Library,
+    view: View,
+    known: Mapping[str, str],
+    undecided: Collection[str],
+    *,
+    floor: float = FLOOR,
+    seed: int,
+) -> Suggestions:
+    """`suggest` on a view's vectors and its newest clustering.
+
+    Parameters
+    ----------
+    known : id -> label
+    undecided : ids
+        Which images to propose for; known ones are left out.
+
+    Raises
+    ------
+    RangeError
+        If the floor is not in 0 to 1.
+    """
+    ids = view.snapshot.ids
     clusters, _ = clusters_of(library, view, ids)
     return suggest(
         view.snapshot.vectors,
         ids,
-        {id: said.label for id, said in known.items() if said.label and said.status == "validated"},
-        undecided={id for id in ids if id not in known or known[id].status in OPEN},
+        known,
+        undecided=undecided,
         clusters=clusters,
         floor=floor,
         seed=seed,
     )
+
+
+def validated(said: Mapping[str, Label]) -> dict[str, str]:
+    """id -> label of those that somebody, or an import, settled."""
+    return {
+        id: each.label for id, each in said.items() if each.label and each.status == "validated"
+    }

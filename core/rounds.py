@@ -8,13 +8,13 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from core import analysis, labels
+from core import labels
 from core.errors import RangeError
 from core.labels import Decision, Since
 from core.library import Library, View
-from core.proposing import OPEN
+from core.proposing import OPEN, suggest_from, validated
 from core.queueing import Screen, next_screen
-from core.suggestions import Suggestions, suggest
+from core.suggestions import Suggestions
 
 RENEW_MOST = 24
 RENEW_SHARE = 0.04
@@ -113,20 +113,13 @@ class Round:
     def _hide(self) -> None:
         """Some labelled images are asked again; others stay known, to suggest from."""
         inside = set(self._view.snapshot.ids)
-        every = {id: label for id, label in self._validated().items() if id in inside}
+        now = labels.current(self._library.catalogue, self._view.collection.uid)
+        every = {id: label for id, label in validated(now).items() if id in inside}
         ids = sorted(every)
         self._chance.shuffle(ids)
         given = max(1, round(PRACTICE_GIVEN * len(ids)))
         self._hidden = {id: every[id] for id in ids[given : given + PRACTICE_IMAGES]}
         self._known = {id: every[id] for id in ids[:given]}
-
-    def _validated(self) -> dict[str, str]:
-        now = labels.current(self._library.catalogue, self._view.collection.uid)
-        return {
-            id: each.label
-            for id, each in now.items()
-            if each.status == "validated" and each.label is not None
-        }
 
     def _look(self) -> None:
         """What everybody has decided by now."""
@@ -136,11 +129,7 @@ class Round:
         seen = labels.revision(catalogue, uid)
         now = labels.current(catalogue, uid)
         self._seen = seen
-        self._known = {
-            id: each.label
-            for id, each in now.items()
-            if each.status == "validated" and each.label is not None
-        }
+        self._known = validated(now)
         self._passed = {id for id, each in now.items() if each.status not in OPEN}
 
     @property
@@ -149,16 +138,9 @@ class Round:
         before, news = self._learned_from, abs(len(self._known) - self._learned_from)
         soon = max(1.0, min(RENEW_MOST, before / 4), RENEW_SHARE * before)
         if self._suggestions is None or news >= soon:
-            ids = self._view.snapshot.ids
-            undecided = set(self._hidden) if self.practice else set(ids) - self._passed
-            clusters, _ = analysis.clusters_of(self._library, self._view, ids)
-            self._suggestions = suggest(
-                self._view.snapshot.vectors,
-                ids,
-                self._known,
-                undecided=undecided - set(self._known),
-                clusters=clusters,
-                seed=self._seed,
+            every = self._hidden if self.practice else self._view.snapshot.ids
+            self._suggestions = suggest_from(
+                self._library, self._view, self._known, set(every) - self._passed, seed=self._seed
             )
             self._learned_from = len(self._known)
         return self._suggestions
@@ -177,14 +159,11 @@ class Round:
             If the strategy is unknown or size is below 1.
         """
         self._look()
-        found = next_screen(
-            self.suggestions, strategy, size, skip=self._back | self._passed | set(self._known)
-        )
+        done = self._passed | set(self._known)
+        found = next_screen(self.suggestions, strategy, size, skip=done | self._back)
         if not found.ids and self._back:  # what was sent back comes again at the end
             self._back.clear()
-            found = next_screen(
-                self.suggestions, strategy, size, skip=self._passed | set(self._known)
-            )
+            found = next_screen(self.suggestions, strategy, size, skip=done)
         if self._shown_at is None:
             self._shown_at = time.monotonic()
         return self._with_checks(found)
@@ -269,8 +248,7 @@ class Round:
             raise RangeError("the screen has no label; expected the name of what is on it")
         if not by.strip():
             raise RangeError("nobody says so; expected the name of who decides")
-        strange = next((id for id in given if id not in set(screen.ids)), None)
-        if strange is not None:
+        if strange := next(iter(sorted(set(given) - set(screen.ids))), None):
             raise RangeError(f"{strange!r} is not on the screen; expected images that are")
 
     def _decision(self, screen: Screen, id: str, label: str) -> Decision:

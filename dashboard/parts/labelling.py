@@ -7,7 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
-from core import labels
+from core import labels, vocabulary
 from core.errors import CoreError
 from core.labels import Decision
 from core.library import Library
@@ -16,7 +16,7 @@ from dashboard import state
 
 def label_images(lib: Library, uid: str, ids: Sequence[str]) -> None:
     """A form that says of all these images what they are; on disk before it says so."""
-    known = sorted({each.label for each in labels.current(lib.catalogue, uid).values()} - {None})
+    known = sorted(each.name for each in vocabulary.names(lib.catalogue, uid))
     with st.popover(
         "Label", icon=":material/label:", disabled=state.settings().read_only, key="label images"
     ):
@@ -76,6 +76,11 @@ def _last(lib: Library, uid: str) -> None:
         state.say(error)
         return
     del st.session_state.labelled
+    say_undone(undone)
+    st.rerun()
+
+
+def say_undone(undone: labels.Undone) -> None:
+    """What taking an action back did."""
     more = f"; {len(undone.decided_since):,} decided on since stay" if undone.decided_since else ""
     st.toast(f"Taken back for {len(undone.restored):,} images{more}.", icon=":material/undo:")
-    st.rerun()

@@ -9,7 +9,7 @@ import streamlit as st
 from core.errors import CoreError
 from dashboard import state
 from dashboard.parts import empty, rounds
-from dashboard.parts.labelling import who
+from dashboard.parts.labelling import say_undone, who
 from dashboard.parts.sorting import MOST, sorting
 from dashboard.parts.tiles import image_tile
 
@@ -29,9 +29,9 @@ if state.settings().read_only:
     st.stop()
 
 
-def practise() -> None:
+def practise(text: str, icon: str) -> None:
     """Offer a round whose answers are known."""
-    if st.button("Practise", icon=":material/school:", type="primary"):
+    if st.button(text, icon=icon, type="primary"):
         rounds.begin(view, practice=True)
         st.rerun()
 
@@ -49,9 +49,7 @@ def finished(current: rounds.Held) -> None:
         middle.metric("Images", f"{account.decided:,}")
         right.metric("Actions an image", f"{account.actions / max(account.decided, 1):.2f}")
         st.caption("Nothing of it was kept. One image after the other would be 1.00.")
-        if st.button("Practise again", icon=":material/replay:", type="primary"):
-            rounds.begin(view, practice=True)
-            st.rerun()
+        practise("Practise again", ":material/replay:")
         return
     st.subheader("Every image has a label")
     if account.decided:
@@ -60,7 +58,7 @@ def finished(current: rounds.Held) -> None:
         "Look at them on Composition, or practise: a round hides the labels and scores you at "
         "the end, without keeping anything."
     )
-    practise()
+    practise("Practise", ":material/school:")
 
 
 current = rounds.held(view) or rounds.begin(view)
@@ -124,10 +122,7 @@ decided = sorting(
 if decided is not None:
     try:
         if decided.kind == "undo":
-            undone = current.round.undo(by=by)
-            stay = len(undone.decided_since)
-            more = f"; {stay:,} decided on since stay" if stay else ""
-            st.toast(f"Taken back for {len(undone.restored):,} images{more}.")
+            say_undone(current.round.undo(by=by))
         elif decided.kind == "skip":
             current.round.skip(screen)
         elif name and by:

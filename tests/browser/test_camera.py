@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_map import ALL_ON_SCREEN, choose, clearance, drag, inside, ready
+from tests.browser.test_map import ALL_ON_SCREEN, choose, clearance, drag, inside, loner, ready
 from tests.browser.test_pages import (
     APP,
     Points,
@@ -83,13 +83,8 @@ def test_hover_click_lasso_gallery_more_like_these_and_export(visit, served):
 
 
 def hovered_and_opened(page: Page, points: Points) -> None:
-    row = max(range(len(points.x)), key=lambda row: points.x[row])
-    id = points.id(row)
-    page.mouse.move(*points.place(row))
-    card = page.locator(".pm-card")
-    expect(card.locator(".pm-card-title")).to_have_text(Path(id).name)
-    expect(card.locator("img")).to_have_js_property("complete", True)
-    assert card.locator("img").evaluate("i => i.naturalWidth") > 0
+    row = loner(points.x, points.y)
+    id = points.hover(row)
     page.mouse.click(*points.place(row))
     page.wait_for_url("**point=*")
     assert asked(page)["point"] == id

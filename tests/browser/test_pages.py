@@ -348,20 +348,24 @@ class Points:
         asked = self.url.replace("/points?", "/point?") + f"&row={row}"
         return str(self.page.request.get(asked).json()["id"])
 
+    def hover(self, row: int) -> str:
+        """Point at it until its card shows its name and picture; gives its id."""
+        id = self.id(row)
+        self.page.mouse.move(*self.place(row))
+        card = self.page.locator(".pm-card")
+        expect(card).to_be_visible()
+        expect(card.locator(".pm-card-title")).to_have_text(Path(id).name)
+        expect(card.locator("img")).to_have_js_property("complete", True)
+        assert card.locator("img").evaluate("i => i.naturalWidth") > 0
+        return id
+
 
 def test_hover_shows_a_card_and_a_click_opens_it_with_its_matches(visit, url):
     page = visit(f"{url}/map")
     ready(page)
     points = Points(page)
     row = loner(points.x, points.y)
-    id = points.id(row)
-    page.mouse.move(*points.place(row))
-    card = page.locator(".pm-card")
-    expect(card).to_be_visible()
-    expect(card.locator(".pm-card-title")).to_have_text(Path(id).name)
-    expect(card.locator("img")).to_have_js_property("complete", True)
-    assert card.locator("img").evaluate("i => i.naturalWidth") > 0
-
+    id = points.hover(row)
     page.mouse.click(*points.place(row))
     page.wait_for_url("**point=*")
     assert asked(page)["point"] == id

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -43,3 +45,11 @@ def _prepare(base: Path) -> None:
     done = index(library, collection="run", source=str(base / "run"), labels_from="folder")
     library.close()
     assert done.indexed == IMAGES, done.skipped
+
+
+def answer(capsys: pytest.CaptureFixture[str], status: int) -> Any:
+    """The one JSON object that a command which works has printed."""
+    out, err = capsys.readouterr()
+    assert status == 0, err
+    assert out.count("\n") == 1
+    return json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))

@@ -24,7 +24,7 @@ from core.library import Library
 from core.settings import Settings
 from core.workspace import Workspace
 from tests.core.conftest import ROOT, Command, Pictures, quiet_environment
-from tests.core.prepared import IDS, IMAGES, prepared, source
+from tests.core.prepared import IDS, IMAGES, answer, prepared, source
 
 Run = Callable[..., Any]
 Fail = Callable[..., str]
@@ -52,10 +52,7 @@ def run(settings: Settings, capsys: pytest.CaptureFixture[str]) -> Run:
 
     def call(*arguments: str) -> Any:
         status = main([*arguments, "--json", "--workspace", str(settings.workspace)])
-        out, err = capsys.readouterr()
-        assert status == 0, err
-        assert out.count("\n") == 1
-        return json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+        return answer(capsys, status)
 
     return call
 

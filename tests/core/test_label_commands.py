@@ -16,7 +16,7 @@ from core.labels import Decision
 from core.library import Library
 from core.settings import Settings
 from tests.core.conftest import Command
-from tests.core.prepared import IDS, prepared, source
+from tests.core.prepared import IDS, answer, prepared, source
 
 Run = Callable[..., Any]
 FIELDS = {"event", "id", *labels.FIELDS[1:]}
@@ -41,10 +41,7 @@ def run(settings: Settings, capsys: pytest.CaptureFixture[str]) -> Run:
         options = ["--collection", collection, "--json", "--workspace", str(workspace)]
         capsys.readouterr()
         status = main(["labels", what, *arguments, *options])
-        out, err = capsys.readouterr()
-        assert status == 0, err
-        assert out.count("\n") == 1
-        return json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+        return answer(capsys, status)
 
     return call
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core import labels
@@ -106,6 +106,7 @@ class Round:
         self._seen = 0
         self._known: dict[str, str] = {}
         self._passed: set[str] = set()
+        self._gone: set[str] = set()
         self._hidden: dict[str, str] = {}
         if practice:
             self._hide()
@@ -159,14 +160,31 @@ class Round:
             If the strategy is unknown or size is below 1.
         """
         self._look()
-        done = self._passed | set(self._known)
+        found = self._next(strategy, size)
+        while gone := self._missing(found.ids):  # deleted since the vectors were read
+            self._gone |= gone
+            found = self._next(strategy, size)
+        if self._shown_at is None:
+            self._shown_at = time.monotonic()
+        return self._with_checks(found)
+
+    def _next(self, strategy: str, size: int) -> Screen:
+        done = self._decided
         found = next_screen(self.suggestions, strategy, size, skip=done | self._back)
         if not found.ids and self._back:  # what was sent back comes again at the end
             self._back.clear()
             found = next_screen(self.suggestions, strategy, size, skip=done)
-        if self._shown_at is None:
-            self._shown_at = time.monotonic()
-        return self._with_checks(found)
+        return found
+
+    @property
+    def _decided(self) -> set[str]:
+        """What is not to be asked: known, passed by, or deleted meanwhile."""
+        return self._passed | set(self._known) | self._gone
+
+    def _missing(self, ids: Sequence[str]) -> set[str]:
+        """Which of these the catalogue has no image of any more."""
+        found = self._library.catalogue.images(self._view.collection.uid, ids)
+        return set(ids) - {image.id for image in found}
 
     def _with_checks(self, screen: Screen) -> Screen:
         self._asked += 1
@@ -297,10 +315,10 @@ class Round:
     def account(self) -> Account:
         """How it goes so far."""
         ids = [id for done in self._done for id in done.ids]
-        every = set(self._hidden) if self.practice else set(self._view.snapshot.ids) - self._passed
+        every = self._hidden if self.practice else self._view.snapshot.ids
         return Account(
             decided=len(ids),
-            left=len(every - set(self._known)),
+            left=len(set(every) - self._decided),
             actions=sum(done.actions for done in self._done),
             seconds=self._seconds,
             checked=sum(done.checked for done in self._done),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.catalogue import Image
 from core.library import View
 from dashboard import state
 
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Held:
-    """A round and the screen that is shown; the number grows with every screen."""
+    """A round and the screen that is shown."""
 
     round: Round
     screen: Screen | None = None
+    images: list[Image] = field(default_factory=list)
+    """Those of the screen, in its order."""
     number: int = 0
+    """No other screen of this session has it: what is said of one is never taken for another."""
     asked: tuple[str, int] = ("", 0)
     """The strategy and size the screen was asked with."""
 
@@ -47,14 +51,25 @@ def end(view: View) -> None:
     _rounds().pop(_key(view), None)
 
 
-def screen(current: Held, strategy: str, size: int) -> Screen:
+def screen(view: View, current: Held, strategy: str, size: int) -> Screen:
     """The screen that is shown, a new one when it was decided about or other ones are wanted."""
-    if current.screen is None or current.asked != (strategy, size):
+    if current.asked != (strategy, size):
+        current.screen, current.asked = None, (strategy, size)
+    while (images := _images(view, current.screen)) is None:
         with st.spinner("Looking for images that belong together"):
             current.screen = current.round.screen(strategy, size)
-        current.number += 1
-        current.asked = (strategy, size)
+        st.session_state.screens = st.session_state.get("screens", 0) + 1
+        current.number = st.session_state.screens
+    current.images = images
     return current.screen
+
+
+def _images(view: View, shown: Screen | None) -> list[Image] | None:
+    """A screen's images in its order; None where there is none, or one was deleted meanwhile."""
+    if shown is None:
+        return None
+    found = state.library().catalogue.images(view.collection.uid, shown.ids)
+    return found if [image.id for image in found] == shown.ids else None
 
 
 def _rounds() -> dict[str, Held]:

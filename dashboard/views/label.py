@@ -75,7 +75,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         rounds.end(view)
         st.rerun()
 try:
-    screen = rounds.screen(current, strategy or "sure", size)
+    screen = rounds.screen(view, current, strategy or "sure", size)
 except CoreError as error:
     state.say(error)
     st.stop()
@@ -100,11 +100,9 @@ if name is None:
     name = name.strip() if name else None
 st.markdown(f"#### {state.as_text(name) if name else 'One kind?'}")
 st.caption(state.as_text(screen.why))
-images = {image.id: image for image in lib.catalogue.images(uid, screen.ids)}
-shown = [images[id] for id in screen.ids if id in images]
 tiles = [
     image_tile(uid, image, lines=[] if sure is None else [f"{sure:.0%} {name or ''}"])
-    for image, sure in zip(shown, screen.confidence, strict=False)
+    for image, sure in zip(current.images, screen.confidence, strict=True)
 ]
 if current.round.practice:  # a card would tell the label
     tiles = [replace(tile, about=None) for tile in tiles]
@@ -114,7 +112,7 @@ decided = sorting(
     key="label screen",
     revision=f"{collection.uid} {current.number} {name}",
     kind=name or "one kind",
-    answers=[current.round.answers(screen, place, MOST) for place in range(len(shown))],
+    answers=[current.round.answers(screen, place, MOST) for place in range(len(tiles))],
     undoable=current.round.undoable and bool(by),
     missing=missing,
     label="One kind",

@@ -105,6 +105,17 @@ def test_every_image_is_asked_until_none_is_left(library: Library, view: View):
     assert account.checked == account.agreed
 
 
+def test_an_image_that_was_deleted_is_on_no_screen(library: Library, view: View):
+    round_ = Round(library, view)
+    gone = round_.screen("sure", 8).ids[:5]
+    library.catalogue.remove_images(view.collection.uid, gone)
+    again = round_.screen("sure", 8)
+    assert len(again.ids) == 8 and not set(again.ids) & set(gone)
+    assert round_.account().left == N - 5
+    library.catalogue.remove_images(view.collection.uid, view.snapshot.ids)
+    assert round_.screen("sure", 8).ids == []
+
+
 def test_a_disagreement_with_oneself_is_counted_and_kept(
     library: Library, view: View, monkeypatch: pytest.MonkeyPatch
 ):

@@ -362,6 +362,11 @@ def _replayed(events: Sequence[Any], action: str) -> tuple[_Stack, _Stack, _Stac
     return before[action], after, standing
 
 
+def _standing(events: Sequence[Any]) -> _Stack:
+    """What was said of an image and not taken back, the oldest first."""
+    return _replayed(events, events[-1].action)[2]
+
+
 def _undone(row: Any) -> str | None:
     """The action an undo takes back."""
     return row.reason.removeprefix(_UNDO_OF) if row.how == UNDO and row.reason else None
@@ -393,6 +398,25 @@ def decided_by_people(catalogue: Catalogue, uid: str) -> set[str]:
     query = sa.select(table.c.image).where(table.c.collection == uid, table.c.by != IMPORT)
     with catalogue.connect() as connection:
         return set(connection.execute(query.distinct()).scalars())
+
+
+def turned_down(catalogue: Catalogue, uid: str) -> dict[str, frozenset[str]]:
+    """id -> every label that was rejected for it, those left out of which that was taken back."""
+    table = schema.label_events
+    said = table.c.collection == uid
+    images = sa.select(table.c.image).where(said, table.c.status == "rejected")
+    query = sa.select(table).where(said, table.c.image.in_(images)).order_by(table.c.event)
+    past: dict[str, list[Any]] = {}
+    with catalogue.connect() as connection:
+        for row in connection.execute(query):
+            past.setdefault(row.image, []).append(row)
+    found = {
+        image: frozenset(
+            str(row.label) for row in _standing(rows) if row.status == "rejected" and row.label
+        )
+        for image, rows in past.items()
+    }
+    return {image: labels for image, labels in found.items() if labels}
 
 
 class Imported:

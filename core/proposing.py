@@ -30,7 +30,10 @@ def suggest_for(library: Library, view: View, *, floor: float = FLOOR, seed: int
     """
     known = labels.current(library.catalogue, view.collection.uid)
     undecided = {id for id in view.snapshot.ids if id not in known or known[id].status in OPEN}
-    return suggest_from(library, view, validated(known), undecided, floor=floor, seed=seed)
+    down = labels.turned_down(library.catalogue, view.collection.uid)
+    return suggest_from(
+        library, view, validated(known), undecided, ruled_out=down, floor=floor, seed=seed
+    )
 
 
 def suggest_from(
@@ -39,6 +42,7 @@ def suggest_from(
     known: Mapping[str, str],
     undecided: Collection[str],
     *,
+    ruled_out: Mapping[str, Collection[str]] | None = None,
     floor: float = FLOOR,
     seed: int,
 ) -> Suggestions:
@@ -49,6 +53,8 @@ def suggest_from(
     known : id -> label
     undecided : ids
         Which images to propose for; known ones are left out.
+    ruled_out : id -> labels, optional
+        What is not to be proposed.
 
     Raises
     ------
@@ -63,6 +69,7 @@ def suggest_from(
         known,
         undecided=undecided,
         clusters=clusters,
+        ruled_out=ruled_out,
         floor=floor,
         seed=seed,
     )

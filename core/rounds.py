@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core import labels
@@ -70,6 +70,7 @@ class Account:
 class _Done:
     action: str | None
     ids: tuple[str, ...]
+    back: frozenset[str]
     actions: int
     checked: int
     agreed: int
@@ -107,6 +108,7 @@ class Round:
         self._known: dict[str, str] = {}
         self._passed: set[str] = set()
         self._gone: set[str] = set()
+        self._down: Mapping[str, Collection[str]] = {}
         self._hidden: dict[str, str] = {}
         if practice:
             self._hide()
@@ -131,6 +133,7 @@ class Round:
         now = labels.current(catalogue, uid)
         self._seen = seen
         self._known = validated(now)
+        self._down = labels.turned_down(catalogue, uid)
         self._passed = {id for id, each in now.items() if each.status not in OPEN}
 
     @property
@@ -141,8 +144,9 @@ class Round:
         if self._suggestions is None or news >= soon:
             every = self._hidden if self.practice else self._view.snapshot.ids
             self._suggestions = suggest_from(
-                self._library, self._view, self._known, set(every) - self._passed, seed=self._seed
-            )
+                self._library, self._view, self._known, set(every) - self._passed,
+                ruled_out=self._down, seed=self._seed,
+            )  # fmt: skip
             self._learned_from = len(self._known)
         return self._suggestions
 
@@ -223,7 +227,7 @@ class Round:
         screen : Screen
         label : str
         given : id -> label or None
-            None for an image of which nobody says what it is.
+            None for an image of which nobody says what it is: the label is rejected for it.
         by : str
 
         Raises
@@ -240,24 +244,30 @@ class Round:
             for id, name in said.items()
             if name is not None and self._accepted.get(id) != name
         }
+        back = {id for id, name in said.items() if name is None}
         action: str | None = None
         conflicts: tuple[Since, ...] = ()
-        if news and not self.practice:
+        if not self.practice and (news or back):
+            told = [self._decision(screen, id, name) for id, name in news.items()]
+            told += [Decision(id, label, "rejected", reason=screen.why) for id in sorted(back)]
             decided = labels.decide(
-                self._library.catalogue, self._view.collection.uid,
-                [self._decision(screen, id, name) for id, name in news.items()],
+                self._library.catalogue, self._view.collection.uid, told,
                 by=by, how="suggestion", seen=self._seen,
             )  # fmt: skip
             action, conflicts = decided.action, decided.conflicts
             for since in conflicts:
-                del news[since.image]
+                news.pop(since.image, None)
+                back.discard(since.image)
                 self._passed.add(since.image)
-        self._back |= {id for id, name in said.items() if name is None}
+            for id in back & checks:  # said before, and taken back by this
+                del self._accepted[id]
+        self._back |= back
         self._accepted |= news
         self._known |= news
         self._recent.extend(name for name in dict.fromkeys(news.values()) if name != label)
         fresh = tuple(id for id in news if id not in checks)
-        self._done.append(_Done(action, fresh, 1 + len(given), len(checks), agreed))
+        done = _Done(action, fresh, frozenset(back), 1 + len(given), len(checks), agreed)
+        self._done.append(done)
         self._clock()
         return Taken(action, len(news), conflicts)
 
@@ -304,6 +314,7 @@ class Round:
         for id in last.ids:
             self._accepted.pop(id, None)
             self._known.pop(id, None)
+        self._back -= last.back
         return undone
 
     def _clock(self) -> None:

@@ -139,6 +139,7 @@ def suggest(
     *,
     undecided: Collection[str] | None = None,
     clusters: Sequence[int | None] | None = None,
+    ruled_out: Mapping[str, Collection[str]] | None = None,
     floor: float = FLOOR,
     seed: int,
 ) -> Suggestions:
@@ -162,6 +163,8 @@ def suggest(
         Which images to propose for; by default all that are not validated.
     clusters : n integers or None, optional
         Each image's cluster, -1 or None for none.
+    ruled_out : id -> labels, optional
+        What a person said an image is not: it is not proposed again.
     floor : float
         Confidence below which an image stays unknown, 0 to 1.
     seed : int
@@ -228,6 +231,15 @@ def suggest(
         every_id=ids,
         clusters=groups,
     )
+    learned.ruled_out = (
+        {
+            row: [number[label] for label in ruled_out[ids[row]] if label in number]
+            for row in rows.tolist()
+            if ids[row] in ruled_out
+        }
+        if ruled_out
+        else {}
+    )
     if len(known):
         step = max(1, BLOCK_BYTES // (8 * max(len(known), vectors.shape[1])))
         for start in range(0, m, step):
@@ -258,6 +270,7 @@ class _Learned:
         self.calibration: Calibration | None = None
         self.reliability: Reliability | None = None
         self.new_from = 2.0
+        self.ruled_out: dict[int, list[int]] = {}
         if not (groups >= 0).any():
             self.why["cluster"] = "no clustering yet: make one on the page Clusters"
         self._learn(seed)
@@ -352,14 +365,19 @@ class _Learned:
         ways = [votes, self._members(rows)]
         ways.append(self.head.shares(queries) if self.head else np.zeros_like(votes))
         mixed = self._mix(ways)
+        for place, row in enumerate(rows.tolist() if self.ruled_out else []):
+            if kinds := self.ruled_out.get(row):
+                mixed[place, kinds] = 0
+                mixed[place] /= max(mixed[place].sum(), np.float32(1e-12))
         k = min(LIKELIEST, self.kinds)
         order = np.argsort(-mixed, axis=1, kind="stable")[:, :k]
         top, each = order[:, 0], np.arange(len(rows))
         shares = np.take_along_axis(mixed, order, axis=1)
+        there = shares > 0
         if self.calibration is not None:
             shares = self.calibration.spread(shares)
-        found.likeliest[part, :k] = np.where(shares > 0, order, -1)
-        found.shares[part, :k] = shares
+        found.likeliest[part, :k] = np.where(there, order, -1)
+        found.shares[part, :k] = np.where(there, shares, 0)
         said = np.stack([w * way[each, top] for w, way in zip(self.weights, ways, strict=True)])
         found.how[part] = said.argmax(axis=0)
         found.distance[part] = np.clip(1 - nearest, 0, 2)

@@ -41,7 +41,7 @@ def said(workspace: Path) -> dict[str, tuple[str | None, str]]:
     with closing(Library.open(Settings(workspace=workspace))) as library:
         uid = library.catalogue.collection("run").uid
         found = labels.current(library.catalogue, uid)
-    return {id: (each.label, each.by) for id, each in found.items()}
+    return {id: (s.label, s.by) for id, s in found.items() if s.status == "validated"}
 
 
 def tab_to(page: Page, label: str) -> None:

@@ -246,6 +246,19 @@ def test_as_many_undos_as_actions_lead_back_to_the_beginning(
         assert {i: s.label for i, s in now.items()} == {i: s.label for i, s in state.items()}
 
 
+def test_what_was_rejected_stays_known_until_it_is_taken_back(library: Library):
+    catalogue, uid = library.catalogue, UID
+    labels.record(catalogue, uid, [Decision("a", "x", "rejected")], by="Ada")
+    first = labels.record(catalogue, uid, [Decision("a", "y", "rejected")], by="Bo")
+    labels.record(catalogue, uid, [Decision("a", "z"), Decision("b", "x")], by="Ada")
+    assert labels.turned_down(catalogue, uid) == {"a": {"x", "y"}}
+    labels.undo_last(catalogue, uid, by="Ada")
+    labels.undo(catalogue, uid, first, by="Bo")
+    assert labels.turned_down(catalogue, uid) == {"a": {"x"}}
+    labels.undo_last(catalogue, uid, by="Ada")
+    assert labels.turned_down(catalogue, uid) == {}
+
+
 def test_the_history_of_an_image_a_person_and_a_label_by_pages(library: Library):
     catalogue = library.catalogue
     for n in range(5):

@@ -29,8 +29,9 @@ def view(library: Library, tmp_path: Path) -> View:
 
 
 def current(library: Library, view: View) -> dict[str, tuple[str | None, str]]:
+    """What is validated, and by whom."""
     found = labels.current(library.catalogue, view.collection.uid)
-    return {id: (each.label, each.by) for id, each in found.items()}
+    return {id: (s.label, s.by) for id, s in found.items() if s.status == "validated"}
 
 
 def test_the_first_screen_is_named_and_on_disk(library: Library, view: View):
@@ -42,6 +43,8 @@ def test_the_first_screen_is_named_and_on_disk(library: Library, view: View):
     assert taken.labelled == 7 and not taken.conflicts
     expected = {first: ("Dust", "Ada"), **dict.fromkeys(rest, ("Copepod", "Ada"))}
     assert current(library, view) == expected
+    uid = view.collection.uid
+    assert labels.turned_down(library.catalogue, uid) == {second: {"Copepod"}}
     (event,) = labels.history(library.catalogue, view.collection.uid, first)
     assert (event["how"], event["action"]) == ("suggestion", taken.action)
     account = round_.account()
@@ -131,6 +134,32 @@ def test_a_disagreement_with_oneself_is_counted_and_kept(
     account = round_.account()
     assert (account.checked, account.agreed) == (3, 2)
     assert current(library, view)[again[0]] == ("Dust", "Ada")
+
+
+def test_what_was_accepted_and_is_sent_back_later_is_open_again(
+    library: Library, view: View, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rounds, "CHECK_EVERY", 1)
+    round_ = Round(library, view)
+    first = round_.screen("sure", 12)
+    round_.accept(first, "Copepod", {}, by="Ada")
+    second = round_.screen("sure", 6)
+    again = next(id for id in second.ids if id in first.ids)
+    round_.accept(second, "Copepod", {again: None}, by="Ada")
+    assert again not in current(library, view)
+    assert labels.turned_down(library.catalogue, view.collection.uid) == {again: {"Copepod"}}
+    round_.undo(by="Ada")
+    assert current(library, view)[again] == ("Copepod", "Ada")
+
+
+def test_who_sends_back_what_somebody_else_decided_is_told(library: Library, view: View):
+    round_ = Round(library, view)
+    screen = round_.screen("sure", 6)
+    uid = view.collection.uid
+    labels.record(library.catalogue, uid, [Decision(screen.ids[0], "Ciliate")], by="Bo")
+    taken = round_.accept(screen, "Copepod", {screen.ids[0]: None}, by="Ada")
+    assert [since.image for since in taken.conflicts] == [screen.ids[0]]
+    assert current(library, view)[screen.ids[0]] == ("Ciliate", "Bo")
 
 
 def test_a_practice_round_scores_and_writes_nothing(library: Library, view: View):

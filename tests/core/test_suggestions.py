@@ -150,6 +150,24 @@ def test_only_undecided_images_are_proposed_for():
     assert made.ids == [ids[4]]
 
 
+def test_what_a_person_ruled_out_is_not_proposed_again():
+    vectors, ids, truth = groups(40, noise=0.9)
+    known = some(ids, truth, 2)
+    plain = suggest(vectors, ids, known, floor=0, seed=0)
+    one = next(id for id in plain.ids if len(plain.of(id).likeliest) == 3)
+    other = next(id for id in plain.ids if id != one)
+    first, second, _ = (label for label, _ in plain.of(one).likeliest)
+    made = suggest(
+        vectors, ids, known, ruled_out={one: [first, "gone"], other: KINDS}, floor=0, seed=0
+    )
+    assert made.of(one).likeliest[0][0] == made.of(one).label == second
+    assert first not in dict(made.of(one).likeliest)
+    assert {known[id] for id in made.of(one).evidence} == {second}
+    assert made.of(other).label is None and not made.of(other).likeliest
+    rest = [id for id in plain.ids if id not in (one, other)]
+    assert [made.of(id) for id in rest] == [plain.of(id) for id in rest]
+
+
 def test_what_does_not_fit_is_refused():
     vectors, ids, _ = groups(3)
     with pytest.raises(RangeError, match=r"floor is 1.5; expected"):

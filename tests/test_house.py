@@ -42,6 +42,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("suggestions",),
     ("queueing", "proposing"),
     ("rounds",),
+    ("growing",),
     ("adopting", "grouping", "tabling", "mapdrawn", "label_commands"),
     ("__main__",),
 )

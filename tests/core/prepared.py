@@ -19,6 +19,7 @@ IMAGES = 20
 FOLDERS = ("Copepod", "Detritus")
 IDS = [f"run/{FOLDERS[n % 2]}/{n:02d}.png" for n in range(IMAGES)]
 """In the order they were drawn; the last is a copy of the first."""
+UNLABELLED = 40
 
 
 def prepared(factory: pytest.TempPathFactory, workspace: Path) -> Path:
@@ -26,6 +27,21 @@ def prepared(factory: pytest.TempPathFactory, workspace: Path) -> Path:
     base = factory.getbasetemp() / "prepared"
     if not base.exists():
         _prepare(base)
+    shutil.copytree(base / "workspace", workspace)
+    return workspace
+
+
+def unlabelled(factory: pytest.TempPathFactory, workspace: Path) -> Path:
+    """A copy of a workspace whose collection ``run`` holds `UNLABELLED` drawn images, no labels."""
+    base = factory.getbasetemp() / "unlabelled"
+    if not base.exists():
+        for n, image in enumerate(drawn(UNLABELLED, seed=5)):
+            path = base / "run" / ("a" if n % 2 else "b") / f"{n:02d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
+        library = Library.open(Settings(workspace=base / "workspace"))
+        index(library, collection="run", source=str(base / "run"))
+        library.close()
     shutil.copytree(base / "workspace", workspace)
     return workspace
 

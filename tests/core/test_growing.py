@@ -10,25 +10,21 @@ import pytest
 from core import labels
 from core.errors import NotFoundError
 from core.growing import Growing
-from core.indexing import index
 from core.labels import Decision
 from core.library import Library, View
-from core.sources.sample import SampleSource, draw_sample
-
-N = 60
+from core.settings import Settings
+from tests.core.prepared import UNLABELLED as N
+from tests.core.prepared import unlabelled
 
 
 @pytest.fixture
-def view(library: Library, tmp_path: Path) -> View:
-    draw_sample(tmp_path / "run", n=N, seed=3)
-    source = SampleSource(tmp_path / "run", name="run")
-    index(library, collection="run", source=source)
-    view = library.vectors(library.catalogue.collection("run"))
-    uid = view.collection.uid
-    truth = labels.current(library.catalogue, uid)
-    taken = [Decision(id, None) for id in truth]
-    labels.record(library.catalogue, uid, taken, by="test")
-    return view
+def settings(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(workspace=unlabelled(tmp_path_factory, tmp_path / "workspace"))
+
+
+@pytest.fixture
+def view(library: Library) -> View:
+    return library.vectors(library.catalogue.collection("run"))
 
 
 def validated(library: Library, view: View) -> dict[str, str | None]:

@@ -5,26 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from core import labels, rounds
 from core.errors import RangeError
-from core.indexing import index
 from core.labels import Decision
 from core.library import Library, View
 from core.rounds import Round
-from tests.core.tiny_models import drawn
-
-N = 40
+from core.settings import Settings
+from tests.core.prepared import UNLABELLED as N
+from tests.core.prepared import unlabelled
 
 
 @pytest.fixture
-def view(library: Library, tmp_path: Path) -> View:
-    for n, image in enumerate(drawn(N, seed=5)):
-        path = tmp_path / "run" / ("a" if n % 2 else "b") / f"{n:02d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(path)
-    index(library, collection="run", source=str(tmp_path / "run"))
+def settings(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(workspace=unlabelled(tmp_path_factory, tmp_path / "workspace"))
+
+
+@pytest.fixture
+def view(library: Library) -> View:
     return library.vectors(library.catalogue.collection("run"))
 
 

@@ -134,23 +134,43 @@ def confidences(screen: Screen, truth: dict[str, str]) -> list[tuple[float, bool
     ]
 
 
-def halves(images: Collection, seeds: range) -> tuple[list[float], float, int]:
-    """Calibration errors, share right and number shown, each half foretold from the other."""
-    errors, right, shown = [], [], 0
+@dataclass
+class Halves:
+    """How far confidences hold, each half of a collection foretold from the other."""
+
+    each: list[float] = field(default_factory=list)
+    """Calibration error of each half."""
+    both: list[float] = field(default_factory=list)
+    """Of both halves of a split together: every image of the collection once."""
+    by_chance: list[float] = field(default_factory=list)
+    """What `both` would be if every confidence were exactly true."""
+    right: float = 0.0
+    shown: int = 0
+
+
+def halves(images: Collection, seeds: range) -> Halves:
+    """Confidences of each half against the folder labels, which were hidden."""
+    found, outcomes = Halves(), []
     for seed in seeds:
-        order = np.random.default_rng(seed).permutation(len(images.ids))
-        for half in np.array_split(order, 2):
+        chance = np.random.default_rng(seed)
+        parts = []
+        for half in np.array_split(chance.permutation(len(images.ids)), 2):
             given = {images.ids[row]: images.truth[images.ids[row]] for row in half}
             made = suggest(images.vectors, images.ids, given, clusters=images.clusters, seed=seed)
             known = np.flatnonzero(made.known)
-            said = made.shares[known, 0]
             was = np.array(
                 [made.kinds[made.likeliest[i, 0]] == images.truth[made.ids[i]] for i in known]
             )
-            errors.append(reliability(said, was).error)
-            right.append(was.mean())
-            shown += len(known)
-    return errors, float(np.mean(right)), shown // (2 * len(seeds))
+            parts.append((made.shares[known, 0], was))
+            found.each.append(reliability(*parts[-1]).error)
+        said, right = (np.concatenate(part) for part in zip(*parts, strict=True))
+        found.both.append(reliability(said, right).error)
+        drawn = [reliability(said, chance.random(len(said)) < said).error for _ in range(20)]
+        found.by_chance.append(float(np.mean(drawn)))
+        outcomes.append(right)
+    found.right = float(np.concatenate(outcomes).mean())
+    found.shown = sum(map(len, outcomes)) // len(outcomes)
+    return found
 
 
 def report(name: str, person: Taxonomist, total: int) -> None:
@@ -176,11 +196,12 @@ def main() -> None:
     what = asked.folder.name if asked.folder else "drawn sample"
     kinds = len(set(images.truth.values()))
     print(f"{what}: {len(images.ids):,} images, {kinds} labels, {asked.encoder}", flush=True)
-    errors, right, shown = halves(images, range(5))
+    held = halves(images, range(5))
     print(
-        f"halves: expected calibration error {np.mean(errors):.3f} ({min(errors):.3f} to "
-        f"{max(errors):.3f}) on {shown:,} images shown with a confidence, "
-        f"{right:.3f} of them right",
+        f"held-out labels: expected calibration error {np.mean(held.both):.3f} "
+        f"({min(held.both):.3f} to {max(held.both):.3f} of 5 splits) on {held.shown:,} images "
+        f"shown with a confidence, {held.right:.3f} of them right; exactly true ones would give "
+        f"{np.mean(held.by_chance):.3f}; halves alone {min(held.each):.3f} to {max(held.each):.3f}",
         flush=True,
     )
     for strategy in asked.strategies:

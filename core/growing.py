@@ -96,17 +96,9 @@ class Growing(Round):
                 size=rest,
             )
         ids = [*first, *nearest]
-        likeliest = self._likeliest(ids)
-        said = [dict(some).get(self.label or "") for some in likeliest]
-        if not ids:
-            why = "Nothing undecided is left to show."
-        elif first and not nearest:
-            why = "What you began from: nobody has said yet what these are."
-        else:
-            among = f", and {len(first)} of these that nobody has decided on yet" if first else ""
-            n = len(members)
-            why = f"The nearest to the {f'{n:,} images' if n > 1 else 'image'} you have{among}."
-        return Screen(self.label, ids, said, likeliest, why, "grow")
+        why = _why(len(first), len(nearest), len(members))
+        # a confidence learned from the few kinds there are would promise too much
+        return Screen(self.label, ids, [None] * len(ids), self._likeliest(ids), why, "grow")
 
     def _likeliest(self, ids: Sequence[str]) -> list[tuple[tuple[str, float | None], ...]]:
         wanted, made = set(ids), self.suggestions
@@ -130,3 +122,14 @@ class Growing(Round):
         undone = super().undo(by=by)
         self._judged.pop()
         return undone
+
+
+def _why(first: int, nearest: int, members: int) -> str:
+    """Why these: so many of the seeds, so many that are near to the members."""
+    if not first and not nearest:
+        return "Nothing undecided is left to show."
+    if not first:
+        return f"The nearest to the {f'{members:,} images' if members > 1 else 'image'} you have."
+    began = f"{first:,} images" if first > 1 else "The image"
+    near = f", and the nearest to {'them' if first > 1 else 'it'}" if nearest else ""
+    return f"{began} you began from, which nobody has decided on yet{near}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,24 +32,45 @@ class Held:
     """The strategy and size the screen was asked with."""
 
 
-def held(view: View) -> Held | None:
-    """The round that was begun on this collection with this encoder in this session."""
-    found: Held | None = _rounds().get(_key(view))
+def held(view: View, grow: str | None = None) -> Held | None:
+    """The round that was begun on this collection with this encoder in this session.
+
+    Parameters
+    ----------
+    grow : str, optional
+        What a link calls the set that is grown; None for the queue.
+    """
+    found: Held | None = _rounds().get(_key(view, grow))
     return found
 
 
-def begin(view: View, *, practice: bool = False) -> Held:
-    """Start a round."""
+def begin(
+    view: View, *, practice: bool = False, grow: str | None = None, seeds: Sequence[str] = ()
+) -> Held:
+    """Start a round; one that grows from these images where `grow` names them.
+
+    Raises
+    ------
+    CoreError
+        If there is nothing to grow from.
+    """
+    from core.growing import Growing
     from core.rounds import Round
 
-    made = Held(Round(state.library(), view, practice=practice, seed=len(_rounds())))
-    _rounds()[_key(view)] = made
+    number = st.session_state.get("rounds begun", 0)  # practising again asks other images
+    lib = state.library()
+    if grow is None:
+        made = Held(Round(lib, view, practice=practice, seed=number))
+    else:
+        made = Held(Growing(lib, view, seeds, seed=number))
+    st.session_state["rounds begun"] = number + 1
+    _rounds()[_key(view, grow)] = made
     return made
 
 
-def end(view: View) -> None:
+def end(view: View, grow: str | None = None) -> None:
     """Forget the round; what was decided is kept."""
-    _rounds().pop(_key(view), None)
+    _rounds().pop(_key(view, grow), None)
 
 
 def screen(view: View, current: Held, strategy: str, size: int) -> Screen:
@@ -79,8 +101,8 @@ def _rounds() -> dict[str, Held]:
     return found
 
 
-def _key(view: View) -> str:
-    return f"{view.collection.uid} {view.encoding.encoder} {view.snapshot.version}"
+def _key(view: View, grow: str | None) -> str:
+    return f"{view.collection.uid} {view.encoding.encoder} {view.snapshot.version} {grow or ''}"
 
 
 def account_text(account: Account) -> str:
@@ -114,6 +136,12 @@ def say_taken(taken: Taken) -> None:
         f"{n:,} image{'' if n == 1 else 's'} somebody else decided on while you looked stay as "
         f"they said: {some}{more}."
     )
+
+
+def say_conflicts() -> None:
+    """What `say_taken` left to be said beside the next screen."""
+    if said := st.session_state.pop("conflicts", None):
+        st.warning(said, icon=":material/group:")
 
 
 def diagram(found: Reliability | None, why: str) -> None:

@@ -31,6 +31,7 @@ WITHOUT = (
     "cluster",
     "band",
     "shown",
+    "grow",
 )  # fmt: skip - they belong to a collection
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import streamlit as st
 
 from core.errors import CoreError
 from dashboard import state
 from dashboard.parts import empty, rounds
-from dashboard.parts.labelling import say_undone, who
-from dashboard.parts.sorting import MOST, sorting
-from dashboard.parts.tiles import image_tile
+from dashboard.parts.deciding import concluded_from, decide, name_box
+from dashboard.parts.growing import grow_page
+from dashboard.parts.labelling import who
 
 STRATEGIES = {
     "sure": ("Sure first", "Large groups the suggestions are sure of: most images a minute."),
@@ -21,8 +19,7 @@ STRATEGIES = {
 SIZES = (12, 24, 36, 60)
 
 view = empty.opened()
-lib, collection = state.library(), view.collection
-uid = collection.uid
+uid = view.collection.uid
 if state.settings().read_only:
     st.subheader("Labelling is switched off")
     st.write("This dashboard only shows. Run it on your own machine to label.")
@@ -61,6 +58,12 @@ def finished(current: rounds.Held) -> None:
     practise("Practise", ":material/school:")
 
 
+digest = st.query_params.get("grow")
+if digest:
+    with st.sidebar:
+        size = st.selectbox("On a screen", SIZES, index=1, key="label size")
+    grow_page(view, digest, size)
+    st.stop()
 current = rounds.held(view) or rounds.begin(view)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     strategy = st.segmented_control(
@@ -79,59 +82,18 @@ try:
 except CoreError as error:
     state.say(error)
     st.stop()
-account = current.round.account()
-if said := st.session_state.pop("conflicts", None):
-    st.warning(said, icon=":material/group:")
+rounds.say_conflicts()
 if not screen.ids:
     finished(current)
     st.stop()
 
 st.caption(
     ("Practice: labels are hidden, nothing is kept. " if current.round.practice else "")
-    + rounds.account_text(account)
+    + rounds.account_text(current.round.account())
 )
-name = screen.label
-if name is None:
-    name = st.selectbox(
-        "What are they? Choose a label or type a new one", current.round.vocabulary, index=None,
-        key=f"label name {current.number}", accept_new_options=True, width=420,
-        placeholder="such as Copepod",
-    )  # fmt: skip
-    name = name.strip() if name else None
-st.markdown(f"#### {state.as_text(name) if name else 'One kind?'}")
-st.caption(state.as_text(screen.why))
-tiles = [
-    image_tile(uid, image, lines=[] if sure is None else [f"{sure:.0%} {name or ''}"])
-    for image, sure in zip(current.images, screen.confidence, strict=True)
-]
-if current.round.practice:  # a card would tell the label
-    tiles = [replace(tile, about=None) for tile in tiles]
-missing = None if name and by else "Say what they are" if by else "Say your name first"
-decided = sorting(
-    tiles,
-    key="label screen",
-    revision=f"{collection.uid} {current.number} {name}",
-    kind=name or "one kind",
-    answers=[current.round.answers(screen, place, MOST) for place in range(len(tiles))],
-    undoable=current.round.undoable and bool(by),
-    missing=missing,
-    label="One kind",
-)
-if decided is not None:
-    try:
-        if decided.kind == "undo":
-            say_undone(current.round.undo(by=by))
-        elif decided.kind == "skip":
-            current.round.skip(screen)
-        elif name and by:
-            given = {screen.ids[row]: label for row, label in decided.given.items()}
-            rounds.say_taken(current.round.accept(screen, name, given, by=by))
-    except CoreError as error:
-        state.say(error)
-        st.stop()
-    current.screen = None
-    st.rerun()
-
+name = screen.label or name_box(current, key=f"label name {current.number}")
+concluded_from(uid, current, screen)
+decide(uid, current, screen, name=name, by=by)
 with st.expander("How far to trust these suggestions", icon=":material/insights:"):
     suggestions = current.round.suggestions
     st.caption(f"Learned from {suggestions.labelled:,} labels.")

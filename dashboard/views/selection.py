@@ -8,6 +8,7 @@ from core import exporting, selections, sheets
 from dashboard import state
 from dashboard.parts import empty, keeping, selecting, sets
 from dashboard.parts.gallery import gallery
+from dashboard.parts.growing import grow_button
 from dashboard.parts.labelling import label_images
 from dashboard.parts.taking import zip_button
 from dashboard.parts.tiles import labelled_tiles
@@ -43,6 +44,7 @@ st.markdown(f"#### {n:,} image{'' if n == 1 else 's'} selected")
 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     more = st.button("More like these", icon=":material/image_search:", type="primary")
     label_images(lib, uid, ids)
+    grow_button(view, ids, key="grow selection")
     keeping.keep(lib, uid)
     st.download_button(
         "CSV", lambda: exporting.csv_bytes(lib, view, ids), f"{name}.csv", "text/csv",

@@ -14,6 +14,7 @@ from dashboard import state
 from dashboard.parts import empty, filters, queries, selecting, sets
 from dashboard.parts.explain import explain
 from dashboard.parts.gallery import gallery
+from dashboard.parts.growing import grow_button
 from dashboard.parts.paste import pasted
 from dashboard.parts.selecting import ticked
 from dashboard.parts.taking import zip_button
@@ -152,6 +153,9 @@ with left:
         else:
             st.markdown(f"### “{state.as_text(query['text'])}”")
             st.caption("Text search on plankton is weak; read the matches as hints.")
+    grown = [query["id"]] if "id" in query else chosen if "set" in query else []
+    if grown:
+        grow_button(view, grown, key="grow query")
     for note in result.notes:
         st.caption(note)
     if not result.exact:

@@ -29,6 +29,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = base / "workspace"
     assert core(folder, "index", base / "run", "--collection", "run")["indexed"] == N
     core(folder, "cluster", "--collection", "run", "--method", "kmeans", "--k", "4")
+    core(folder, "index", base / "run", "--collection", "grown")
     return folder
 
 
@@ -37,9 +38,10 @@ def url(serve, workspace: Path) -> str:
     return serve(APP, {"PLANKTON_WORKSPACE": str(workspace)})
 
 
-def said(workspace: Path) -> dict[str, tuple[str | None, str]]:
+def said(workspace: Path, name: str = "run") -> dict[str, tuple[str | None, str]]:
+    """What is validated, and by whom."""
     with closing(Library.open(Settings(workspace=workspace))) as library:
-        uid = library.catalogue.collection("run").uid
+        uid = library.catalogue.collection(name).uid
         found = labels.current(library.catalogue, uid)
     return {id: (s.label, s.by) for id, s in found.items() if s.status == "validated"}
 
@@ -128,3 +130,49 @@ def test_what_somebody_else_decided_is_shown_and_stays(visit, url, workspace):
         settled(page)
     expect(page.get_by_text("The practice round is done")).to_be_visible()
     expect(page.get_by_text("100%")).to_be_visible()
+
+
+def test_growing_a_label_from_one_image(visit, url, workspace):
+    with closing(Library.open(Settings(workspace=workspace))) as library:
+        first = library.vectors(library.catalogue.collection("grown")).snapshot.ids[0]
+    page = visit(f"{url}/similar?collection=grown&id={first}")
+    page.get_by_role("button", name="Grow a label").click()
+    page.wait_for_url("**/label?**grow=**")
+    settled(page)
+    expect(page.get_by_text("Growing from 1 image")).to_be_visible()
+    expect(page.locator(".sorting .accept")).to_contain_text("Say your name first")
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_label("Your name").press("Enter")
+    settled(page)
+    box = page.get_by_label("What are they?")
+    box.fill("Chain")
+    box.press("Enter")
+    settled(page)
+    expect(page.locator(".sorted .tile").first).to_be_focused()
+    page.keyboard.press("Enter")  # the first image and the 23 nearest
+    next_screen(page)
+    expect(page.get_by_text("Growing from 24 images")).to_be_visible()
+    now = said(workspace, "grown")
+    assert len(now) == 24 and now[first] == ("Chain", "Ada")
+    assert set(now.values()) == {("Chain", "Ada")}
+
+    for _ in range(20):  # from here on most are something else
+        page.keyboard.press("0")
+    page.keyboard.press("Enter")
+    next_screen(page)
+    expect(page.get_by_text("20 turned down")).to_be_visible()
+    expect(page.get_by_text("the group probably ends here")).to_have_count(0)
+    while page.locator(".sorting .accept").count():
+        for _ in range(page.locator(".sorted .tile").count()):
+            page.keyboard.press("0")
+        page.keyboard.press("Enter")
+        settled(page)
+        if page.get_by_text("the group probably ends here").count():
+            break
+    assert len(said(workspace, "grown")) == 28
+    page.reload()
+    settled(page)
+    page.get_by_role("button", name="Stop growing").click()
+    settled(page)
+    assert "grow=" not in page.url
+    expect(page.get_by_text("Sure first")).to_be_visible()

@@ -46,6 +46,9 @@ def test_the_set_itself_comes_first_and_then_the_nearest(library: Library, view:
     assert growing.label is None
     first = growing.screen("grow", 6)
     assert first.ids[:2] == seeds
+    assert first.why == (
+        "2 images you began from, which nobody has decided on yet, and the nearest to them."
+    )
     expected = [id for id in nearest_to(view, [0, 1]) if id not in seeds]
     assert first.ids[2:] == expected[:4]
     growing.accept(first, "Chain", {}, by="Ada")

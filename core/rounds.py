@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -217,6 +217,17 @@ class Round:
         kept = [label for label in dict.fromkeys(offered) if label != screen.label]
         return kept[:most]
 
+    def evidence(self, screen: Screen, most: int) -> list[str]:
+        """Labelled images that a screen's label was concluded from, those of most images first."""
+        if screen.label is None:
+            return []
+        wanted, made = set(screen.ids), self.suggestions
+        concluded = (made.at(place) for place, id in enumerate(made.ids) if id in wanted)
+        counted = Counter(
+            id for each in concluded if each.label == screen.label for id in each.evidence
+        )
+        return [id for id, _ in counted.most_common(most)]
+
     def accept(
         self, screen: Screen, label: str, given: Mapping[str, str | None], *, by: str
     ) -> Taken:
@@ -281,8 +292,8 @@ class Round:
 
     def _decision(self, screen: Screen, id: str, label: str) -> Decision:
         place = screen.ids.index(id)
-        confidence = dict(screen.likeliest[place]).get(label)
         same = label == screen.label
+        confidence = screen.confidence[place] if same else dict(screen.likeliest[place]).get(label)
         return Decision(id, label, "validated", confidence, screen.why if same else "corrected")
 
     def skip(self, screen: Screen) -> None:

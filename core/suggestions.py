@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -148,7 +148,7 @@ def suggest(
     Three ways each give every label a share: the similarity-weighted vote of the 15 nearest
     validated images, the validated members of the image's cluster, and a logistic regression. Their
     mean, weighted so that held-out labels are foretold best, is calibrated on labels that the
-    regression had not seen and images that had no vote of their own.
+    regression had not seen and images that had no vote of their own, and on what was ruled out.
 
     Work is done in blocks of 64 MB beside a copy of the validated vectors.
 
@@ -209,7 +209,16 @@ def suggest(
     kinds = sorted({validated[ids[row]] for row in known})
     number = {kind: code for code, kind in enumerate(kinds)}
     codes = np.array([number[validated[ids[row]]] for row in known], dtype=np.int64)
-    learned = _Learned(vectors, known, codes, len(kinds), groups, seed=seed)
+    not_these = (
+        {
+            row: [number[label] for label in ruled_out[ids[row]] if label in number]
+            for row in rows.tolist()
+            if ids[row] in ruled_out
+        }
+        if ruled_out
+        else {}
+    )
+    learned = _Learned(vectors, known, codes, len(kinds), groups, not_these, seed=seed)
     m = len(rows)
     found = Suggestions(
         ids=[ids[row] for row in rows],
@@ -231,15 +240,6 @@ def suggest(
         every_id=ids,
         clusters=groups,
     )
-    learned.ruled_out = (
-        {
-            row: [number[label] for label in ruled_out[ids[row]] if label in number]
-            for row in rows.tolist()
-            if ids[row] in ruled_out
-        }
-        if ruled_out
-        else {}
-    )
     if len(known):
         step = max(1, BLOCK_BYTES // (8 * max(len(known), vectors.shape[1])))
         for start in range(0, m, step):
@@ -257,6 +257,7 @@ class _Learned:
         codes: NDArray[np.int64],
         kinds: int,
         groups: NDArray[np.int64],
+        ruled_out: Mapping[int, list[int]],
         *,
         seed: int,
     ) -> None:
@@ -270,7 +271,7 @@ class _Learned:
         self.calibration: Calibration | None = None
         self.reliability: Reliability | None = None
         self.new_from = 2.0
-        self.ruled_out: dict[int, list[int]] = {}
+        self.ruled_out = ruled_out
         if not (groups >= 0).any():
             self.why["cluster"] = "no clustering yet: make one on the page Clusters"
         self._learn(seed)
@@ -319,8 +320,39 @@ class _Learned:
         mixed = self._mix(ways)
         top = mixed.argmax(axis=1)
         score, right = mixed[np.arange(len(part)), top].astype(np.float64), top == y
+        # what was sent back without a name is of a kind that the labels do not know
+        wrong = self._sent_back()
+        score, right = np.append(score, wrong), np.append(right, np.zeros(len(wrong), np.bool_))
+        folds = np.append(folds, np.arange(len(wrong)) % FOLDS)
         self.reliability = held_out(score, right, folds)
         self.calibration = Calibration.fit(score, right)
+
+    def _sent_back(self) -> NDArray[np.float64]:
+        """Shares of what would be proposed for images of which a person said that it is not so."""
+        rows = np.array([row for row, kinds in self.ruled_out.items() if kinds], dtype=np.int64)
+        if not len(rows):
+            return np.empty(0)
+        mixed = np.concatenate(
+            [
+                self._mix(self._ways(some, self._vote(self.all[some])[0]))
+                for some in self._some(rows)
+            ]
+        )
+        top = mixed.argmax(axis=1)
+        said = [kind in self.ruled_out[row] for row, kind in zip(rows.tolist(), top, strict=True)]
+        found: NDArray[np.float64] = mixed[np.arange(len(rows)), top][said].astype(np.float64)
+        return found
+
+    def _some(self, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Rows in blocks of `BLOCK_BYTES` of similarities to all that is labelled."""
+        step = max(1, BLOCK_BYTES // (8 * max(len(self.rows), self.all.shape[1])))
+        for start in range(0, len(rows), step):
+            yield rows[start : start + step]
+
+    def _ways(self, rows: NDArray[np.int64], votes: Shares) -> list[Shares]:
+        """What each way says of undecided rows."""
+        head = self.head.shares(np.asarray(self.all[rows])) if self.head else np.zeros_like(votes)
+        return [votes, self._members(rows), head]
 
     def _vote(
         self, queries: Vectors, itself: NDArray[np.int64] | None = None
@@ -362,8 +394,7 @@ class _Learned:
         rows = found.rows[part]
         queries = np.asarray(self.all[rows])
         votes, near, nearest = self._vote(queries)
-        ways = [votes, self._members(rows)]
-        ways.append(self.head.shares(queries) if self.head else np.zeros_like(votes))
+        ways = self._ways(rows, votes)
         mixed = self._mix(ways)
         for place, row in enumerate(rows.tolist() if self.ruled_out else []):
             if kinds := self.ruled_out.get(row):

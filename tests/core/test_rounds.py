@@ -53,6 +53,17 @@ def test_the_first_screen_is_named_and_on_disk(library: Library, view: View):
     assert round_.vocabulary == ["Copepod", "Dust"]
 
 
+def test_a_screen_shows_what_it_was_concluded_from(library: Library, view: View):
+    round_ = Round(library, view)
+    first = round_.screen("sure", 12)
+    assert round_.evidence(first, 5) == []
+    round_.accept(first, "Copepod", {}, by="Ada")
+    second = round_.screen("sure", 6)
+    assert second.label == "Copepod"
+    found = round_.evidence(second, 5)
+    assert 0 < len(found) <= 5 and set(found) <= set(first.ids)
+
+
 def test_a_screen_is_taken_back_whole(library: Library, view: View):
     round_ = Round(library, view)
     screen = round_.screen("sure", 5)

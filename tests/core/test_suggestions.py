@@ -165,7 +165,23 @@ def test_what_a_person_ruled_out_is_not_proposed_again():
     assert {known[id] for id in made.of(one).evidence} == {second}
     assert made.of(other).label is None and not made.of(other).likeliest
     rest = [id for id in plain.ids if id not in (one, other)]
-    assert [made.of(id) for id in rest] == [plain.of(id) for id in rest]
+    assert [made.of(id).label for id in rest] == [plain.of(id).label for id in rest]
+
+
+def test_what_was_sent_back_lowers_the_confidence_of_what_is_like_it():
+    """Two kinds are labelled, the third is told apart from them by nothing but rejections."""
+    vectors, ids, truth = groups(60, noise=0.8)
+    known = {id: kind for id, kind in some(ids, truth, 2).items() if kind != "detritus"}
+    plain = suggest(vectors, ids, known, floor=0, seed=0)
+    strange = [id for id in plain.ids if id.startswith("detritus")]
+    before = {id: plain.of(id) for id in strange}
+    assert np.mean([before[id].confidence for id in strange]) > 0.8  # two kinds are all it knows
+    down = {id: [str(before[id].label)] for id in strange[:30]}
+    made = suggest(vectors, ids, known, ruled_out=down, floor=0, seed=0)
+    after = np.mean([made.of(id).confidence for id in strange[30:]])
+    assert after < np.mean([before[id].confidence for id in strange[30:]]) - 0.1
+    assert made.reliability is not None and plain.reliability is not None
+    assert made.reliability.images == plain.reliability.images + 30
 
 
 def test_what_does_not_fit_is_refused():

@@ -20,6 +20,9 @@ from core.workspace import now
 IMPORT = "import"
 """Who labels that came with the images are by."""
 
+CHECK = "check"
+"""How an event came about that says again, or puts right, a label that was doubted."""
+
 UNDO = "undo"
 """How an event came about that takes another action back."""
 
@@ -393,6 +396,18 @@ def decided_by_people(catalogue: Catalogue, uid: str) -> set[str]:
     query = sa.select(table.c.image).where(table.c.collection == uid, table.c.by != IMPORT)
     with catalogue.connect() as connection:
         return set(connection.execute(query.distinct()).scalars())
+
+
+def confirmed(catalogue: Catalogue, uid: str) -> set[str]:
+    """Ids whose label stands because somebody looked at it again: not to be asked once more."""
+    table = schema.label_events
+    wanted = sa.select(table.c.image, table.c.how, table.c.status)
+    with catalogue.connect() as connection:
+        return {
+            row.image
+            for row in _newest_rows(connection, uid, None, wanted)
+            if row.how == CHECK and row.status == "validated"
+        }
 
 
 class Imported:

@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-HEAVY = {"torch", "torchvision", "open_clip", "timm", "umap", "chromadb", "sklearn", "pandas"}
+HEAVY = {"torch", "torchvision", "open_clip", "timm", "umap", "chromadb", "sklearn", "pandas"} | {
+    "cleanlab"
+}
 NUMERICS = {"numpy", "torch", "sklearn", "umap", "chromadb"}
 
 # Lowest first. A part of core imports only from lines above its own and from its own package; parts
@@ -39,9 +41,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "editing",
         "composition",
     ),
-    ("suggestions",),
+    ("suggestions", "checking"),
     ("queueing", "proposing"),
-    ("rounds",),
+    ("rounds", "checkups"),
     ("adopting", "grouping", "tabling", "mapdrawn", "label_commands"),
     ("__main__",),
 )

@@ -302,6 +302,15 @@ def undo_last(catalogue: Catalogue, uid: str, *, by: str) -> Undone:
         return _undo(connection, uid, _last_of(connection, uid, by), by=by)
 
 
+def last_of(catalogue: Catalogue, uid: str, *, by: str) -> str | None:
+    """The action that `undo_last` would take back; None where nothing by them stands."""
+    with catalogue.connect() as connection:
+        try:
+            return _last_of(connection, uid, by)
+        except NotFoundError:
+            return None
+
+
 def _last_of(connection: sa.Connection, uid: str, by: str) -> str:
     table = schema.label_events
     rows = connection.execute(

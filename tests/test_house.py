@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("progress", "images", "reduction", "selections", "trust", "calibration", "ways"),
     ("encoders", "catalogue", "sampling", "search", "projection", "clustering", "jobs"),
     ("labels", "snapshot", "preparing", "ranging", "trust_words"),
-    ("library", "store", "vocabulary", "label_files"),
+    ("library", "store", "vocabulary", "label_files", "label_history"),
     ("columns", "taking"),
     ("filtering", "binning", "spread", "wording"),
     ("target", "analysis", "matching", "managing", "ecotaxa_export"),
@@ -155,7 +155,7 @@ def test_only_the_store_knows_chroma():
 
 def test_who_knows_sql():
     who = {found.module for found in imports_of("core") if found.library == "sqlalchemy"}
-    assert who <= {"core.schema", "core.catalogue", "core.labels"}
+    assert who <= {"core.schema", "core.catalogue", "core.labels", "core.label_history"}
 
 
 def test_nothing_executable_is_loaded():

@@ -31,6 +31,15 @@ WITHOUT = (
     "cluster",
     "band",
     "shown",
+    "part",
+    "kind",
+    "pair",
+    "image",
+    "said",
+    "status",
+    "since",
+    "until",
+    "before",
 )  # fmt: skip - they belong to a collection
 
 

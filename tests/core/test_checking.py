@@ -49,9 +49,8 @@ def test_labels_that_were_swapped_are_found_first_with_their_evidence():
     assert all(known[id] == "Copepod" for id in first.near_likelier)
     assert "003" not in first.near_label
     row = ids.index("003")
-    near = sorted(
-        (id for id in ids if known[id] == "Copepod"), key=lambda id: -vectors[ids.index(id)] @ vectors[row]
-    )  # fmt: skip
+    copepods = [id for id in ids if known[id] == "Copepod"]
+    near = sorted(copepods, key=lambda id: -vectors[ids.index(id)] @ vectors[row])
     assert list(first.near_likelier) == near[:5]
     assert check_labels(vectors, ids, truth, seed=0).mistakes == []
 

@@ -193,7 +193,11 @@ def people(catalogue: Catalogue, uid: str) -> list[Person]:
 
 def numbers(catalogue: Catalogue, uid: str) -> Mapping[str, int]:
     """Who -> a number that stands for them in links, where no name may be."""
-    return {person.by: person.number for person in people(catalogue, uid)}
+    table = schema.label_events
+    query = sa.select(table.c.by).where(table.c.collection == uid).group_by(table.c.by)
+    with catalogue.connect() as connection:
+        every = connection.execute(query.order_by(sa.func.min(table.c.event))).scalars()
+        return {by: number for number, by in enumerate(every, start=1)}
 
 
 def names(catalogue: Catalogue, uid: str) -> list[str]:

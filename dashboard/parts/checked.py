@@ -158,8 +158,8 @@ def _group(view: View, current: Held, group: Duplicates, *, by: str, seen: int) 
         decisions: list[Decision] | None = None
         with st.container(horizontal=True, gap="small"):
             for label in dict.fromkeys(group.labels):
-                if st.button(f"{state.as_text(label)}", key=f"check take {name} {label}",
-                             disabled=not by, help=f"All of them are {label}"):  # fmt: skip
+                all_are = f"{'Both' if len(images) == 2 else 'All'} are {state.as_text(label)}"
+                if st.button(all_are, key=f"check take {name} {label}", disabled=not by):
                     decisions = [
                         Decision(id, label, reason=f"put right: nearly the same as a {label}")
                         for id in group.ids

@@ -69,15 +69,15 @@ def held(view: View) -> Held:
 def _not_yet(view: View) -> NoReturn:
     st.subheader("Not checked yet")
     st.write("Every label is compared with those of the images most like it. It takes minutes.")
-    again(view)
+    again(view, "Check the labels")
     st.stop()
 
 
-def again(view: View) -> None:
+def again(view: View, text: str = "Check again") -> None:
     """A button that checks anew: at once where it takes seconds, else as a job."""
     from core import checkups
 
-    if st.button("Check the labels", icon=":material/fact_check:", key="check again"):
+    if st.button(text, icon=":material/fact_check:", key="check again"):
         if checkups.is_quick(state.library(), view):
             _made(view)
             st.rerun()

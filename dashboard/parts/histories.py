@@ -11,7 +11,6 @@ import streamlit as st
 from core import label_history, labels
 from core.errors import CoreError
 from core.library import View
-from core.progress import duration
 from dashboard import state
 from dashboard.parts.gallery import gallery
 from dashboard.parts.labelling import say_undone
@@ -49,38 +48,38 @@ def day(name: str) -> date | None:
 def filters(view: View) -> dict:
     """The controls above the rows; gives what `label_history.actions` is asked with."""
     lib, uid = state.library(), view.collection.uid
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         used = _labels(view)
         key = state.linked("said", ["", *used], "")
         label = st.selectbox(
             "Label", ["", *used], key=key, format_func=lambda name: name or "any label",
-            on_change=_asked, args=("said", key), width=210,
+            on_change=_asked, args=("said", key), width=190,
         )  # fmt: skip
         statuses = ["", *labels.STATUSES]
         key = state.linked("status", statuses, "")
         status = st.selectbox(
             "Status", statuses, key=key, format_func=lambda name: name or "any status",
-            on_change=_asked, args=("status", key), width=150,
+            on_change=_asked, args=("status", key), width=130,
         )  # fmt: skip
         names = [ANYBODY, *(each.by for each in label_history.people(lib.catalogue, uid))]
         if st.session_state.get("history by") not in names:
             st.session_state["history by"] = ANYBODY
         by = st.selectbox(
             "Said by", names, key="history by", on_change=state.set_link, kwargs={"before": None},
-            width=190, help="Not in the link: a person's name never is.",
+            width=160, help="Not in the link: a person's name never is.",
         )  # fmt: skip
         ends = {}
         for name, title in (("since", "From"), ("until", "To")):
             key = f"history {name}"
             st.session_state[key] = day(name)
             ends[name] = st.date_input(
-                title, key=key, format="YYYY-MM-DD", on_change=_asked, args=(name, key), width=140,
+                title, key=key, format="YYYY-MM-DD", on_change=_asked, args=(name, key), width=128,
             )  # fmt: skip
         key = "history image"
         st.session_state[key] = st.query_params.get("image", "")
         image = st.text_input(
             "Image", key=key, placeholder="an image's id", on_change=_asked, args=("image", key),
-            width=240,
+            width=200,
         ).strip()  # fmt: skip
     return {
         "image": image or None,
@@ -135,10 +134,10 @@ def _row(view: View, action: Action, *, mine: bool, by: str) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             n = action.images
-            ago = duration(seconds_since(action.at))
+            ago = since(action.at)
             st.markdown(
                 f"**{state.as_text(action.by)}** · {n:,} image{'' if n == 1 else 's'} · "
-                f"{_said(action)}  \n:small[{ago} ago ({state.as_text(moment(action.at))}) · "
+                f"{_said(action)}  \n:small[{ago} ({state.as_text(moment(action.at))}) · "
                 f"{state.as_text(HOW.get(action.how, action.how))}{_reason(action)}]",
                 width="stretch",
             )
@@ -174,6 +173,15 @@ def _said(action: Action) -> str:
 def _reason(action: Action) -> str:
     known = action.reason and not action.reason.startswith(labels.UNDO)
     return f" · {state.as_text(action.reason[:120])}" if known and action.reason else ""
+
+
+def since(at: str) -> str:
+    """How long ago, as people say it."""
+    seconds = seconds_since(at)
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if (n := int(seconds // length)) >= 1:
+            return f"{n:,} {unit}{'' if n == 1 else 's'} ago"
+    return "just now"
 
 
 def moment(at: str) -> str:

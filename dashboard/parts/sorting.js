@@ -19,7 +19,7 @@ class Sorting {
       return made;
     };
     this.accept = button("accept", "", "Enter", () => this.done("accept"));
-    this.all = button("all", "All take 1", "T", () => this.takeAll());
+    this.all = button("all", "Likelier label for all", "T", () => this.takeAll());
     this.skip = button("skip", "Skip this screen", "S", () => this.done("skip"));
     this.undo = button("undo", "Undo", "U", () => this.done("undo"));
     this.numbers = element("div", "numbers", this.bar);

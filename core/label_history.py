@@ -34,10 +34,10 @@ class Action:
     images: int
     said: tuple[tuple[str | None, str, int], ...]
     """(label, status, images), the most frequent first; None where a label was taken away."""
-    some: tuple[str, ...]
-    """The first images, at most 8."""
+    some: tuple[tuple[str, str | None, str], ...]
+    """(image, label, status) of the first images, at most 8."""
     reason: str | None
-    """Of its first event."""
+    """Where all its events share one."""
     taken_back: bool
     """Whether an undo of it stands."""
 
@@ -131,13 +131,14 @@ def _action(connection: sa.Connection, row: Any, asked: list[Any], void: set[str
         .order_by(n.desc(), table.c.label)
     ).all()
     some = connection.execute(
-        sa.select(table.c.image).where(*own).order_by(table.c.event).limit(4 * SOME)
-    ).scalars()
-    whole = sa.select(n).where(*own)
-    first, last = (
-        connection.execute(sa.select(table).where(table.c.event == number)).one()
-        for number in (row.first, row.last)
+        sa.select(table.c.image, table.c.label, table.c.status)
+        .where(*own)
+        .order_by(table.c.event)
+        .limit(4 * SOME)
     )
+    reasons = connection.execute(sa.select(table.c.reason).where(*own).distinct().limit(2)).all()
+    whole = sa.select(n).where(*own)
+    last = connection.execute(sa.select(table).where(table.c.event == row.last)).one()
     return Action(
         action=row.action,
         by=row.by,
@@ -146,8 +147,8 @@ def _action(connection: sa.Connection, row: Any, asked: list[Any], void: set[str
         event=row.last,
         images=int(connection.execute(whole).scalar_one()),
         said=tuple((each.label, each.status, each.n) for each in said),
-        some=tuple(dict.fromkeys(some))[:SOME],
-        reason=first.reason,
+        some=tuple({each.image: tuple(each) for each in some}.values())[:SOME],
+        reason=reasons[0].reason if len(reasons) == 1 else None,
         taken_back=row.action in void,
     )
 

@@ -42,8 +42,7 @@ def account(found: Checked, current: Held, revision: int) -> str:
         parts.append(f"{sure:,} stand out as mistakes, the others may be kinds hard to tell")
     if rare := found.why.get("rare"):
         parts.append(state.as_text(rare))
-    news = revision - current.checkup.revision
-    if news > len(current.done):
+    if revision > current.known:
         parts.append("labels changed since it was checked")
     return " · ".join(parts)
 
@@ -65,8 +64,8 @@ def mistakes(view: View, current: Held, found: Checked, *, by: str) -> None:
         )  # fmt: skip
         size = st.selectbox("On a screen", SIZES, index=1, key="check size", width=110)
     if current.asked != (kind, size):
-        current.asked, current.screen = (kind, size), ()
-    if not current.screen:
+        current.asked, current.screen = (kind, size), None
+    if current.screen is None:
         left = [each for each in found.mistakes if each.id not in current.passed]
         if not left and current.passed:  # what was left for later comes again at the end
             current.passed = frozenset()
@@ -118,7 +117,7 @@ def mistakes(view: View, current: Held, found: Checked, *, by: str) -> None:
                 said.append(checking.put_right(each, label))
         if not checking.decide(view, current, said, by=by, seen=current.seen):
             return
-    current.screen = ()
+    current.screen = None
     st.rerun()
 
 
@@ -178,7 +177,7 @@ def _group(view: View, current: Held, group: Duplicates, *, by: str, seen: int) 
                     for id in group.ids
                 ]
         if decisions and checking.decide(view, current, decisions, by=by, seen=seen):
-            current.screen = ()
+            current.screen = None
             st.rerun()
 
 
@@ -188,9 +187,11 @@ def overlaps(view: View, found: Checked) -> None:
         nothing("No kind is taken for another.")
         return
     pairs = {" | ".join(each.labels): each for each in found.overlaps[:PAIRS]}
+    most = f"The {PAIRS} most overlapping of {len(found.overlaps):,} pairs. "
     st.caption(
-        "Kinds whose images are taken for each other by what did not know their labels: two names "
-        "of one thing, a kind within another, or kinds this encoder cannot tell apart."
+        (most if len(found.overlaps) > PAIRS else "")
+        + "Kinds whose images are taken for each other by what did not know their labels: two "
+        "names of one thing, a kind within another, or kinds this encoder cannot tell apart."
     )
     st.dataframe(
         [

@@ -29,7 +29,8 @@ class Held:
     """A check, what was done since, and the screen that is shown."""
 
     checkup: Checkup
-    screen: tuple[Mistake, ...] = ()
+    screen: tuple[Mistake, ...] | None = None
+    """None when another one is wanted."""
     seen: int = 0
     """`labels.revision` when the screen was made."""
     number: int = 0
@@ -38,6 +39,8 @@ class Held:
     """The kind and size the screen was asked with."""
     passed: frozenset[str] = frozenset()
     """Left for later."""
+    known: int = 0
+    """`labels.revision` after what was last done here; what is newer, others said."""
     done: tuple[str, ...] = ()
     """Actions of this session, the last one last."""
 
@@ -57,13 +60,20 @@ def held(view: View) -> Held:
     if kept is not None and (found is None or kept.at > found.checkup.at):
         current = checkups.is_current(lib, view, kept)
         if current or found is not None or not checkups.is_quick(lib, view):
-            found = every[key] = Held(kept, number=found.number if found else 0)
+            found = every[key] = _held(kept, found)
     if found is not None:
         return found
     if not checkups.is_quick(lib, view):
         _not_yet(view)
-    every[key] = Held(_made(view))
+    every[key] = _held(_made(view))
     return every[key]
+
+
+def _held(checkup: Checkup, before: Held | None = None) -> Held:
+    """A check to begin with; what was done in this session can still be taken back."""
+    if before is None:
+        return Held(checkup, known=checkup.revision)
+    return Held(checkup, number=before.number, known=checkup.revision, done=before.done)
 
 
 def _not_yet(view: View) -> NoReturn:
@@ -98,6 +108,7 @@ def _made(view: View) -> Checkup:
 def decide(view: View, current: Held, said: Sequence[Decision], *, by: str, seen: int) -> bool:
     """Keep what was decided, as one action; what others said meanwhile is told and stays."""
     lib, uid = state.library(), view.collection.uid
+    before = labels.revision(lib.catalogue, uid)
     try:
         done = labels.decide(lib.catalogue, uid, said, by=by, how=labels.CHECK, seen=seen)
     except CoreError as error:
@@ -105,6 +116,7 @@ def decide(view: View, current: Held, said: Sequence[Decision], *, by: str, seen
         return False
     if done.events:
         current.done = (*current.done, done.action)
+    _follow(view, current, before)
     rounds.say_taken(done)
     return True
 
@@ -113,6 +125,7 @@ def undo(view: View, current: Held, *, by: str) -> None:
     """Take the last action of this session back."""
     if not current.done:
         return
+    before = labels.revision(state.library().catalogue, view.collection.uid)
     try:
         undone = labels.undo(state.library().catalogue, view.collection.uid, current.done[-1],
                              by=by)  # fmt: skip
@@ -121,7 +134,14 @@ def undo(view: View, current: Held, *, by: str) -> None:
         return
     current.done = current.done[:-1]
     current.passed = current.passed - set(undone.restored)
+    _follow(view, current, before)
     say_undone(undone)
+
+
+def _follow(view: View, current: Held, before: int) -> None:
+    """One's own words are no news."""
+    if current.known == before:
+        current.known = labels.revision(state.library().catalogue, view.collection.uid)
 
 
 def kept_as_it_is(mistake: Mistake) -> Decision:

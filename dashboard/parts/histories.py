@@ -15,7 +15,7 @@ from dashboard import state
 from dashboard.parts.gallery import gallery
 from dashboard.parts.labelling import say_undone
 from dashboard.parts.running import seconds_since
-from dashboard.parts.tiles import image_tile, label_text, labelled_tiles
+from dashboard.parts.tiles import image_tile, label_text
 
 if TYPE_CHECKING:
     from core.label_history import Action
@@ -53,7 +53,7 @@ def filters(view: View) -> dict:
         key = state.linked("said", ["", *used], "")
         label = st.selectbox(
             "Label", ["", *used], key=key, format_func=lambda name: name or "any label",
-            on_change=_asked, args=("said", key), width=190,
+            on_change=_asked, args=("said", key), width=170,
         )  # fmt: skip
         statuses = ["", *labels.STATUSES]
         key = state.linked("status", statuses, "")
@@ -66,20 +66,20 @@ def filters(view: View) -> dict:
             st.session_state["history by"] = ANYBODY
         by = st.selectbox(
             "Said by", names, key="history by", on_change=state.set_link, kwargs={"before": None},
-            width=160, help="Not in the link: a person's name never is.",
+            width=150, help="Not in the link: a person's name never is.",
         )  # fmt: skip
         ends = {}
         for name, title in (("since", "From"), ("until", "To")):
             key = f"history {name}"
             st.session_state[key] = day(name)
             ends[name] = st.date_input(
-                title, key=key, format="YYYY-MM-DD", on_change=_asked, args=(name, key), width=128,
+                title, key=key, format="YYYY-MM-DD", on_change=_asked, args=(name, key), width=150,
             )  # fmt: skip
         key = "history image"
         st.session_state[key] = st.query_params.get("image", "")
         image = st.text_input(
             "Image", key=key, placeholder="an image's id", on_change=_asked, args=("image", key),
-            width=200,
+            width=170,
         ).strip()  # fmt: skip
     return {
         "image": image or None,
@@ -146,14 +146,15 @@ def _row(view: View, action: Action, *, mine: bool, by: str) -> None:
             if mine and st.button("Take back", icon=":material/undo:",
                                   key=f"history undo {action.action}"):  # fmt: skip
                 _undo(uid, by)
-        images = lib.catalogue.images(uid, list(action.some))
+        then = {id: label_text(label, status) for id, label, status in action.some}
+        images = lib.catalogue.images(uid, list(then))
         if not images:
             st.caption("None of these images is in the collection now; their labels wait for them.")
             return
+        tiles = [image_tile(uid, each, title=then[each.id] or "no label") for each in images]
         event = gallery(
-            labelled_tiles(lib, uid, images), key=f"history {action.action}",
-            revision=f"{uid} {action.event}", selectable=False, tile_px=84,
-            label="The first images",
+            tiles, key=f"history {action.action} {action.by}", revision=f"{uid} {action.event}",
+            selectable=False, tile_px=84, label="The first images",
         )  # fmt: skip
         if event is not None and event.clicked is not None:
             state.set_link(image=images[event.clicked].id, before=None)
@@ -171,8 +172,8 @@ def _said(action: Action) -> str:
 
 
 def _reason(action: Action) -> str:
-    known = action.reason and not action.reason.startswith(labels.UNDO)
-    return f" · {state.as_text(action.reason[:120])}" if known and action.reason else ""
+    reason = action.reason or ""
+    return "" if not reason or action.how == labels.UNDO else f" · {state.as_text(reason[:120])}"
 
 
 def since(at: str) -> str:

@@ -24,46 +24,54 @@ def renaming(view: View, *, by: str) -> None:
     counts = {each.name: each.images for each in used}
     names = sorted(counts)
     _last(uid)
-    left, right = st.columns([2, 3], gap="large")
+    _alike(names)
+    if not state.settings().read_only:
+        _form(uid, counts, by=by)
+    st.dataframe(
+        [
+            {"Label": each["name"], "Images": each["images"], "Validated": each["validated"]}
+            for each in map(asdict, used)
+        ],
+        hide_index=True, width=560,
+    )  # fmt: skip
+
+
+def _form(uid: str, counts: dict[str, int], *, by: str) -> None:
+    names = sorted(counts)
+    left, right = st.columns(2, gap="medium")
     with left:
-        st.dataframe(
-            [
-                {"Label": each["name"], "Images": each["images"], "Validated": each["validated"]}
-                for each in map(asdict, used)
-            ],
-            hide_index=True, height=min(36 * (len(used) + 1), 480),
-        )  # fmt: skip
-    with right:
-        _alike(names)
-        if state.settings().read_only:
-            return
-        st.markdown("##### Rename or merge")
         old = st.multiselect(
             "These labels", names, key="names old", placeholder="one to rename, several to merge",
             format_func=lambda name: f"{name} ({counts[name]:,})",
         )  # fmt: skip
+    with right:
         new = name_box("are to be called", names, key="names new",
-                       placeholder="type a new name, or choose one in use")  # fmt: skip
-        others = [name for name in old if name != new]
-        n = sum(counts[name] for name in others)
-        merging = len(others) > 1 or new in counts
-        missing = (
-            "Choose one label or more." if not others
-            else "Say what they are to be called." if not new
-            else "Say your name first." if not by
-            else None
-        )  # fmt: skip
-        what = "Merge" if merging else "Rename"
-        if merging and others and new:
-            st.caption(state.as_text(
-                f"{', '.join(others)} become {new}: {n:,} image{'' if n == 1 else 's'} change."
-            ))  # fmt: skip
-        if st.button(
+                       placeholder="a new name, or one in use")  # fmt: skip
+    others = [name for name in old if name != new]
+    n = sum(counts[name] for name in others)
+    merging = len(others) > 1 or new in counts
+    missing = (
+        "Choose one label or more." if not others
+        else "Say what they are to be called." if not new
+        else "Say your name first." if not by
+        else None
+    )  # fmt: skip
+    what = "Merge" if merging else "Rename"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        go = st.button(
             f"{what} {n:,} image{'' if n == 1 else 's'}", type="primary", key="names go",
             disabled=missing is not None, help=missing,
-        ) and new:  # fmt: skip
-            _rename(uid, others, new, merging=merging, by=by)
-        st.caption("Every image keeps its history under the old name, and it can be taken back.")
+        )  # fmt: skip
+        st.caption(
+            state.as_text(
+                f"{', '.join(others)} become{'s' if len(others) == 1 else ''} {new}." if merging
+                and others and new else
+                "Every image keeps its history under the old name, and it can be taken back."
+            ),
+            width="stretch",
+        )  # fmt: skip
+    if go and new:
+        _rename(uid, others, new, merging=merging, by=by)
 
 
 def _alike(names: list[str]) -> None:

@@ -11,8 +11,8 @@ from dashboard.parts.labelling import who
 
 PARTS = {
     "mistakes": "Probable mistakes",
-    "duplicates": "Near-duplicates that disagree",
-    "overlaps": "Kinds that overlap",
+    "duplicates": "Near-duplicates",
+    "overlaps": "Overlapping kinds",
 }
 
 view = empty.opened()

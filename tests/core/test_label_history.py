@@ -38,8 +38,14 @@ def test_an_action_is_a_row_the_newest_first(told: Library):
     assert found[0].said == ((None, "validated", 1),)
     assert found[0].reason == "no idea"
     assert found[1].said == (("Copepod", "validated", 2), ("Salp", "dubious", 1))
-    assert (found[1].how, found[1].some) == ("selection", ("a", "b", "c"))
+    assert found[1].how == "selection"
+    assert found[1].some == (
+        ("a", "Copepod", "validated"), ("b", "Copepod", "validated"), ("c", "Salp", "dubious"),
+    )  # fmt: skip
     assert not any(each.taken_back for each in found)
+    said = [Decision("a", "Krill", reason="one"), Decision("b", "Krill", reason="other")]
+    labels.record(told.catalogue, UID, said, by="bo")
+    assert label_history.actions(told.catalogue, UID)[0].reason is None  # not of all
 
 
 def test_only_what_is_asked_for_counts(told: Library):

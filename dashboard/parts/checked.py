@@ -55,7 +55,8 @@ def nothing(text: str) -> None:
 def mistakes(view: View, current: Held, found: Checked, *, by: str) -> None:
     """Screens of images whose label another one seems likelier than."""
     lib, uid, locked = state.library(), view.collection.uid, state.settings().read_only
-    kinds = sorted({each.label for each in found.mistakes})
+    # of all that was found, so that the choice stays when somebody else decides on the last of one
+    kinds = sorted({each.label for each in current.checkup.checked.mistakes})
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         key = state.linked("kind", ["", *kinds], "")
         kind = st.selectbox(

@@ -89,7 +89,7 @@ def test_a_screen_by_keyboard_with_evidence_and_undo(visit, url, made):
 
 
 def test_the_likelier_label_for_all_and_a_click(visit, url, made):
-    page = visit(f"{url}/check?collection=run&kind=copepod")
+    page = visit(f"{url}/check?collection=run")
     assert page.get_by_label("Your name").input_value() == "Ada"  # kept by the browser
     count = page.locator(".tile").count()
     tile(page, WRONG).click()

@@ -244,7 +244,10 @@ def _fitted(columns: Columns, condition: Condition) -> Condition:
     if isinstance(column, Choices):
         if bounds:
             raise RangeError(f"{name!r} holds words, not numbers; expected {name}=VALUE")
-        return condition
+        if not column.shown:
+            return condition
+        meant = {read: value for value, read in column.reading().items()}
+        return replace(condition, values=tuple(meant.get(v, v) for v in condition.values))
     kind = "dates, expected such as 2023-05-04" if column.dates else "numbers"
     low, high = condition.low, condition.high
     if condition.values:  # equal to a number: a range of that one

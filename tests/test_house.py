@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-HEAVY = {"torch", "torchvision", "open_clip", "timm", "umap", "chromadb", "sklearn", "pandas"}
+HEAVY = {"torch", "torchvision", "open_clip", "timm", "umap", "chromadb", "sklearn", "pandas"} | {
+    "cleanlab"
+}
 NUMERICS = {"numpy", "torch", "sklearn", "umap", "chromadb"}
 
 # Lowest first. A part of core imports only from lines above its own and from its own package; parts
@@ -25,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("progress", "images", "reduction", "selections", "trust", "calibration", "ways"),
     ("encoders", "catalogue", "sampling", "search", "projection", "clustering", "jobs"),
     ("labels", "snapshot", "preparing", "ranging", "trust_words"),
-    ("library", "store", "vocabulary", "label_files"),
+    ("library", "store", "vocabulary", "label_files", "label_history"),
     ("columns", "taking"),
     ("filtering", "binning", "spread", "wording"),
     ("target", "analysis", "matching", "managing", "ecotaxa_export"),
@@ -39,9 +41,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "editing",
         "composition",
     ),
-    ("suggestions",),
+    ("suggestions", "checking"),
     ("queueing", "proposing"),
-    ("rounds",),
+    ("rounds", "checkups"),
     ("growing",),
     ("adopting", "grouping", "tabling", "mapdrawn", "label_commands"),
     ("__main__",),
@@ -154,7 +156,7 @@ def test_only_the_store_knows_chroma():
 
 def test_who_knows_sql():
     who = {found.module for found in imports_of("core") if found.library == "sqlalchemy"}
-    assert who <= {"core.schema", "core.catalogue", "core.labels"}
+    assert who <= {"core.schema", "core.catalogue", "core.labels", "core.label_history"}
 
 
 def test_nothing_executable_is_loaded():

@@ -32,6 +32,15 @@ WITHOUT = (
     "band",
     "shown",
     "grow",
+    "part",
+    "kind",
+    "pair",
+    "image",
+    "said",
+    "status",
+    "since",
+    "until",
+    "before",
 )  # fmt: skip - they belong to a collection
 
 

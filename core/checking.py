@@ -29,6 +29,8 @@ MOST_LIMIT = 2_000
 NEAR_SHARE = 0.1
 """Near-duplicates lie within this share of the distance that images usually have to the next."""
 EVIDENCE = 5
+MOST_TOLD = 2_000
+"""Mistakes and groups of near-duplicates that are told: by then one checks again."""
 BETWEEN = 48
 STEADY = 10
 """Images added to each kind without a confusion, so that one of five is no match for large ones."""
@@ -94,6 +96,8 @@ class Checked:
     """The nearest first."""
     overlaps: list[Overlap] = field(default_factory=list)
     """The most overlapping first."""
+    more: int = 0
+    """Probable mistakes behind the first 2,000, not listed."""
     limit: float | None = None
     """Distance within which images count as near-duplicates."""
     why: dict[str, str] = field(default_factory=dict)
@@ -193,9 +197,9 @@ def check_labels(
         return Checked(n, len(judged), duplicates=duplicates, limit=limit, why=why)
     shares = _unseen_shares(known, judged, large, near, similar, seed, tell)
     tell("Ranking what was found", 0.95)
-    mistakes = _mistakes(known, judged, large, shares)
+    mistakes, more = _mistakes(known, judged, large, shares)
     overlaps = _overlaps(known, judged, large, shares, near)
-    return Checked(n, len(judged), mistakes, duplicates, overlaps, limit, why)
+    return Checked(n, len(judged), mistakes, duplicates, overlaps, more, limit, why)
 
 
 @dataclass(frozen=True)
@@ -272,7 +276,7 @@ def _duplicates(
         for place, inside in members.items()
         if not all(known.ids[row] in known.confirmed for row in inside)
     ]
-    return sorted(found, key=lambda each: (each.distance, each.ids))
+    return sorted(found, key=lambda each: (each.distance, each.ids))[:MOST_TOLD]
 
 
 def _unseen_shares(
@@ -311,7 +315,7 @@ def _unseen_shares(
 
 def _mistakes(
     known: _Known, judged: NDArray[np.int64], large: NDArray[np.int64], shares: Shares
-) -> list[Mistake]:
+) -> tuple[list[Mistake], int]:
     from cleanlab.filter import find_label_issues
 
     codes = np.searchsorted(large, known.codes[judged])
@@ -322,11 +326,10 @@ def _mistakes(
         n_jobs=1,
     )  # fmt: skip
     confident = find_label_issues(codes, said, filter_by="confident_learning", n_jobs=1)
+    asked = [at for at in found.tolist() if known.ids[judged[at]] not in known.confirmed]
     mistakes = []
-    for at in found.tolist():
+    for at in asked[:MOST_TOLD]:
         row = judged[at]
-        if known.ids[row] in known.confirmed:
-            continue
         order = np.argsort(-shares[at], kind="stable")
         others = [kind for kind in order[: EVIDENCE + 1].tolist() if kind != codes[at]][:EVIDENCE]
         likelier = others[0]
@@ -343,7 +346,7 @@ def _mistakes(
                 bool(confident[at]),
             )
         )
-    return mistakes
+    return mistakes, len(asked) - len(mistakes)
 
 
 def _nearest_of(known: _Known, row: int, kind: int) -> tuple[str, ...]:

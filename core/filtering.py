@@ -278,9 +278,8 @@ def _known_word(columns: Columns, name: str, value: str) -> None:
     column = columns.by_name[name]
     if isinstance(column, Choices) and value != NONE and value not in column.values:
         title, _ = named(name)
-        raise NotFoundError(
-            f"no image has {title} {value[:80]!r}; {nearby(value, sorted(column.values))}"
-        )
+        there = sorted(column.shown or column.values)
+        raise NotFoundError(f"no image has {title} {value[:80]!r}; {nearby(value, there)}")
 
 
 def _number(end: Bound) -> float:

@@ -40,6 +40,8 @@ def account(found: Checked, current: Held, revision: int) -> str:
     parts = [f"**{found.judged:,}** of {found.labelled:,} validated labels judged"]
     if sure := sum(each.confident for each in found.mistakes):
         parts.append(f"{sure:,} stand out as mistakes, the others may be kinds hard to tell")
+    if found.more:
+        parts.append(f"{found.more:,} more are found once these are decided on")
     if rare := found.why.get("rare"):
         parts.append(state.as_text(rare))
     if revision > current.known:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core import checking
 from core.arrays import Vectors
 from core.checking import KIND_NEEDS, NEEDS, check_labels
 from core.errors import RangeError, ShapeError
@@ -53,6 +54,16 @@ def test_labels_that_were_swapped_are_found_first_with_their_evidence():
     near = sorted(copepods, key=lambda id: -vectors[ids.index(id)] @ vectors[row])
     assert list(first.near_likelier) == near[:5]
     assert check_labels(vectors, ids, truth, seed=0).mistakes == []
+
+
+def test_only_the_first_are_told_where_there_are_many(monkeypatch: pytest.MonkeyPatch):
+    vectors, ids, known = groups(SIZES)
+    known["003"], known["050"] = "Diatom", "Ciliate"
+    every = check_labels(vectors, ids, known, seed=0)
+    assert every.more == 0
+    monkeypatch.setattr(checking, "MOST_TOLD", 1)
+    few = check_labels(vectors, ids, known, seed=0)
+    assert (few.mistakes, few.more) == (every.mistakes[:1], len(every.mistakes) - 1)
 
 
 def test_a_confirmed_label_is_not_asked_again():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import labels
+from core import checkups, jobs, labels
 from core.indexing import index
 from core.labels import CHECK, Decision
 from core.library import Library
@@ -129,6 +130,23 @@ def test_nothing_is_decided_where_the_dashboard_only_shows(wrong, clean):
         at = opened(part=part)
         assert not at.text_input
         assert not [b for b in at.button if (b.key or "").startswith(("check take", "check keep"))]
+
+
+@pytest.mark.slow
+def test_where_it_takes_minutes_a_job_does_it(wrong, clean):
+    clean.setattr(checkups, "QUICK_LABELS", 0)
+    at = opened()
+    assert "Not checked yet" in said(at)
+    without_exception(at.button(key="check again").click().run())
+    workspace = state.library().workspace
+    deadline = time.monotonic() + 120
+    while any(job.active for job in jobs.listed(workspace)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    (job,) = jobs.listed(workspace)
+    assert (job.state, job.error) == ("done", None)
+    later = opened()
+    assert "validated labels judged" in said(later)
+    assert "Not checked yet" not in said(later)
 
 
 def test_too_few_labels_say_what_is_needed(filled, open_view: Open):

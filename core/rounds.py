@@ -267,7 +267,9 @@ class Round:
         action: str | None = None
         conflicts: tuple[Since, ...] = ()
         if not self.practice and (news or back):
-            told = [self._decision(screen, id, name) for id, name in news.items()]
+            told = [
+                self._decision(screen, id, name, screen_label=label) for id, name in news.items()
+            ]
             told += [Decision(id, label, "rejected", reason=screen.why) for id in sorted(back)]
             decided = labels.decide(
                 self._library.catalogue, self._view.collection.uid, told,
@@ -303,11 +305,12 @@ class Round:
         if strange := next(iter(sorted(set(given) - set(screen.ids))), None):
             raise RangeError(f"{strange!r} is not on the screen; expected images that are")
 
-    def _decision(self, screen: Screen, id: str, label: str) -> Decision:
+    def _decision(self, screen: Screen, id: str, label: str, *, screen_label: str) -> Decision:
         place = screen.ids.index(id)
-        same = label == screen.label
-        confidence = screen.confidence[place] if same else dict(screen.likeliest[place]).get(label)
-        return Decision(id, label, "validated", confidence, screen.why if same else "corrected")
+        proposed = label == screen.label
+        said = screen.confidence[place] if proposed else dict(screen.likeliest[place]).get(label)
+        reason = screen.why if label == screen_label else f"corrected from {screen_label}"
+        return Decision(id, label, "validated", said, reason)
 
     def skip(self, screen: Screen) -> None:
         """Leave a screen for later."""

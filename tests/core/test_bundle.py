@@ -243,7 +243,7 @@ def test_other_weights_than_installed(tmp_path: Path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"kind": "recipe"}, "is no filter's card"),
+        ({"kind": "recipe"}, "is not the card of a filter"),
         ({"threshold": "high"}, "lacks what a card says"),
         ({"familiar_from": 3}, "states figures that cannot be"),
         ({"keep": [1]}, "states figures that cannot be"),

@@ -16,6 +16,8 @@ LARGEST = 2_000
 """Labels; beyond, a curve takes minutes and is flat."""
 SMALLEST = 25
 HELD_OUT = 1 / 3
+FITTED = 4
+"""Points that a line is fitted to."""
 CLEAR = 2.0
 """A gain is told when it is this many standard errors."""
 
@@ -125,34 +127,39 @@ def _gain(
 ) -> tuple[Gain | None, str | None]:
     """What twice the labels would bring: told only where such a forecast would have come true.
 
-    Errors fall about as a + b / sqrt(labels). The line is fitted without the largest number of
-    labels, and must foretell what came there; then it is fitted to all and read at 2 n.
+    Accuracy is taken to grow no faster than with the logarithm of the labels, and no slower than
+    an error of a + b / sqrt(labels) falls; both lines are fitted to the last four points, and the
+    forecast lies between them. Fitted without the largest number of labels they must hold what
+    came there between them.
     """
     from scipy.stats import t
 
-    if len(sizes) < 4:
-        return None, f"there are {len(sizes)} points on the curve; expected 4, label more"
-    x = 1 / np.sqrt(sizes)
+    if len(sizes) < FITTED:
+        return None, f"there are {len(sizes)} points on the curve; expected {FITTED}, label more"
     draws = accuracy.shape[1]
-    last = accuracy[-1]
-    foretold = np.array([_line(x[:-1], accuracy[:-1, d]) for d in range(draws)])
-    off = foretold[:, 0] + foretold[:, 1] * x[-1] - last
-    if abs(off.mean()) > CLEAR * _error(off) and abs(off.mean()) > 0.01:
-        return None, "the curve does not follow a line that can be carried on"
-    lines = np.array([_line(x[-4:], accuracy[-4:, d]) for d in range(draws)])
-    gained = 100 * lines[:, 1] * (1 / np.sqrt(2 * n) - 1 / np.sqrt(n))
-    mean, error = float(gained.mean()), _error(gained)
-    if mean < CLEAR * error:
+    half = float(t.ppf(0.975, draws - 1)) * np.sqrt(1 + 1 / draws)  # spreads, of one more draw
+    slow, fast = _foretold(sizes[:-1], accuracy[:-1], int(sizes[-1]))
+    came = accuracy[-1] - accuracy[-2]
+    reach = half * max(float(came.std(ddof=1)), 1e-9)
+    if not slow.mean() - reach <= came.mean() <= fast.mean() + reach:
+        return None, "the curve does not go on as foretold from its beginning"
+    slow, fast = (100 * each for each in _foretold(sizes, accuracy, 2 * n, since=n))
+    both = (slow + fast) / 2
+    if both.mean() < CLEAR * both.std(ddof=1) / np.sqrt(draws):
         return None, "what twice the labels would gain is within the spread of the draws"
-    half = float(t.ppf(0.975, draws - 1)) * error * np.sqrt(draws + 1)  # of one more draw
-    return Gain(n, mean, mean - half, mean + half), None
+    low = float(slow.mean() - half * slow.std(ddof=1))
+    high = float(fast.mean() + half * fast.std(ddof=1))
+    return Gain(n, float(both.mean()), low, high), None
 
 
-def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intercept and slope of least squares."""
-    slope, intercept = np.polyfit(x, y, 1)
-    return np.array([intercept, slope])
-
-
-def _error(values: NDArray[np.float64]) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values)))
+def _foretold(
+    sizes: NDArray[np.int64], accuracy: NDArray[np.float64], to: int, *, since: int | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(draws,) gains of accuracy by the slow and the fast line, from the last size or `since`."""
+    begin = int(sizes[-1]) if since is None else since
+    gains = []
+    for scale in (lambda m: -1 / np.sqrt(m), np.log):
+        x = scale(sizes[-FITTED:].astype(np.float64))
+        slopes = np.polyfit(x, accuracy[-FITTED:], 1)[0]
+        gains.append(slopes * (scale(float(to)) - scale(float(begin))))
+    return gains[0], gains[1]

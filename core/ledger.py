@@ -265,7 +265,10 @@ def read_report(path: Path) -> Iterator[Row]:
     with stream:
         size = confirmed_bytes(path)
         text = io.TextIOWrapper(
-            _Beginning(stream, size), encoding="utf-8", errors="surrogatepass", newline=""
+            io.BufferedReader(_Beginning(stream, size)),
+            encoding="utf-8",
+            errors="surrogatepass",
+            newline="",
         )
         table = csv.reader(text)
         if tuple(next(table, ()))[: len(COLUMNS)] != COLUMNS:
@@ -294,7 +297,7 @@ def confirmed_bytes(report: Path) -> int:
     if not state.exists():
         return size
     try:
-        connection = sqlite3.connect(f"file:{_uri(state)}?mode=ro", uri=True, timeout=0)
+        connection = sqlite3.connect(f"file:{_uri(state)}?mode=rw", uri=True, timeout=0)
         try:
             found = connection.execute("SELECT value FROM said WHERE key = 'bytes'").fetchone()
         finally:

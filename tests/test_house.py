@@ -12,7 +12,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-HEAVY = {"torch", "torchvision", "open_clip", "timm", "umap", "chromadb", "sklearn", "pandas"}
+HEAVY = {
+    "torch", "torchvision", "open_clip", "timm", "umap", "chromadb", "sklearn", "pandas", "onnx",
+    "onnxruntime",
+}  # fmt: skip
 NUMERICS = {"numpy", "torch", "sklearn", "umap", "chromadb"}
 
 # Lowest first. A part of core imports only from lines above its own and from its own package; parts
@@ -24,6 +27,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("mapsample", "mapshape", "mapdensity", "mapwire"),
     ("progress", "images", "reduction", "selections", "trust", "calibration", "ways"),
     ("encoders", "catalogue", "sampling", "search", "projection", "clustering", "jobs"),
+    ("bundle",),
+    ("bundling",),
     ("labels", "snapshot", "preparing", "ranging", "trust_words"),
     ("library", "store", "vocabulary", "label_files"),
     ("columns", "taking"),

@@ -13,6 +13,7 @@ import io
 import json
 import os
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ STATE = ".state"
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS said (key TEXT PRIMARY KEY, value TEXT);
-CREATE TABLE IF NOT EXISTS done (id BLOB PRIMARY KEY, stamp BLOB, run INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS done (id BLOB PRIMARY KEY, stamp BLOB, run INTEGER, what TEXT)
+    WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS names (name TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
@@ -52,6 +54,15 @@ class Row:
     @property
     def decision(self) -> str:
         return "keep" if self.keep else "drop"
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """What it counts as: ``kept`` or ``dropped``; of those kept some ``unfamiliar`` or
+        ``unreadable``."""
+        found = ["kept" if self.keep else "dropped"]
+        found += ["unfamiliar"] if self.unfamiliar else []
+        found += ["unreadable"] if self.score is None else []
+        return tuple(found)
 
     def cells(self) -> list[str]:
         score = "" if self.score is None else f"{self.score:.7g}"
@@ -87,8 +98,9 @@ class Ledger:
         self.counts: Counter[str] = Counter()
         self._csv: IO[bytes] | None = None
         self._pending: set[str] = set()
+        self._lock = threading.Lock()
         if report is None:
-            self._state = sqlite3.connect("")
+            self._state = sqlite3.connect("", check_same_thread=False)
             self._state.executescript(_TABLES)
             self._run = 1
             return
@@ -112,7 +124,7 @@ class Ledger:
                 f"{report} is there already, and {state.name} beside it, which lets a run "
                 "continue, is not; choose another --report, or take it away"
             )
-        connection = sqlite3.connect(state, timeout=0)
+        connection = sqlite3.connect(state, timeout=0, check_same_thread=False)
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         connection.execute("BEGIN EXCLUSIVE")  # held, with this mode, until it is closed
         connection.commit()
@@ -157,12 +169,6 @@ class Ledger:
         self._say(about=about_json, run=self._run, rehearsal="yes" if rehearsal else "no")
         self._write([])
 
-    @property
-    def already(self) -> int:
-        """Images that earlier runs decided."""
-        found = self._state.execute("SELECT count(*) FROM done WHERE run < ?", (self._run,))
-        return int(found.fetchone()[0])
-
     def known(self, id: str, stamp: str) -> str | None:
         """``run`` if this run decided the image, ``before`` if an earlier one did and the file is
         what it was, else None."""
@@ -181,29 +187,41 @@ class Ledger:
         """The image is being decided: `known` says so from now on."""
         self._pending.add(id)
 
-    def is_taken(self, name: str) -> bool:
-        """Whether a copy is called so already, in capitals or not."""
-        found = self._state.execute("SELECT 1 FROM names WHERE name = ?", (name.lower(),))
-        return found.fetchone() is not None
+    def take(self, folder: str, names: Iterator[str]) -> str:
+        """The first of these names that no copy in this folder has, in capitals or not.
 
-    def take(self, name: str) -> None:
-        """Nobody else may be called so."""
-        self._state.execute("INSERT OR IGNORE INTO names VALUES (?)", (name.lower(),))
+        Threads may ask at once, as long as nothing else is asked meanwhile.
+        """
+        with self._lock:
+            for name in names:
+                taken = self._state.execute(
+                    "INSERT OR IGNORE INTO names VALUES (?)", (f"{folder}/{name}".lower(),)
+                )
+                if taken.rowcount:
+                    return name
+        raise CoreError(f"there is no name left for a copy in {folder}; choose another folder")
 
-    def confirm(self, rows: Sequence[tuple[Row, str]], counted: Mapping[str, int]) -> None:
+    def confirm(self, rows: Sequence[tuple[Row, str]]) -> None:
         """Decisions and their images' stamps, on the disk before this returns.
+
+        An image whose file changed counts as what it is now.
 
         Raises
         ------
         CoreError
             If they cannot be written; none of them counts then.
         """
-        self.counts.update(counted)
         try:
-            self._state.executemany(
-                "INSERT OR REPLACE INTO done VALUES (?, ?, ?)",
-                [(_hash(row.id), _hash(stamp), self._run) for row, stamp in rows],
-            )
+            for row, stamp in rows:
+                key = _hash(row.id)
+                found = self._state.execute("SELECT what FROM done WHERE id = ?", (key,))
+                if (before := found.fetchone()) is not None:
+                    self.counts.subtract(before[0].split())
+                self.counts.update(row.counts)
+                self._state.execute(
+                    "INSERT OR REPLACE INTO done VALUES (?, ?, ?, ?)",
+                    (key, _hash(stamp), self._run, " ".join(row.counts)),
+                )
             self._write([row.cells() for row, _ in rows])
         except (OSError, sqlite3.OperationalError) as error:
             why = getattr(error, "strerror", None) or error

@@ -159,6 +159,25 @@ def _one(screen: Any, arguments: Arguments) -> dict[str, Any]:
     }
 
 
-def audit_command(arguments: Arguments, report: Report) -> dict[str, Any]:
+def audit_command(arguments: Arguments, _report: Report) -> dict[str, Any]:
     """What is really lost: draw dropped images to look at, and reckon from the answers."""
-    raise CoreError("not yet")
+    from core import bundle
+    from core.auditing import audit
+
+    def path(text: str | None) -> Path | None:
+        return None if text is None else Path(text).expanduser().resolve()
+
+    card = None
+    if arguments.filter is not None:
+        card = bundle.load(Path(arguments.filter).expanduser()).card
+    result = audit(
+        Path(arguments.report).expanduser().resolve(),
+        to=path(arguments.to),
+        draw=arguments.draw,
+        card=card,
+        recent=arguments.recent,
+        seed=arguments.seed,
+    )
+    for warning in result["warnings"]:
+        log(f"warning: {warning}")
+    return result

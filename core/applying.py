@@ -23,7 +23,7 @@ from core.errors import ImageError, SourceError
 from core.ledger import Ledger, Row
 from core.naming import file_names
 from core.preparing import Failed, Ready, Task, prepare_stream
-from core.progress import Meter, Report, nobody
+from core.progress import Meter, Progress, Report, nobody
 from core.sources.base import Skipped, Source
 from core.sources.uri import join
 
@@ -35,6 +35,8 @@ BATCH_BYTES = 32 * 2**20
 
 BATCH_S = 5.0
 """A slow encoder confirms at least this often."""
+
+STAGE = "Deciding about images"
 
 COPIERS = 8
 """Threads that copy; they wait for disks and object storage."""
@@ -182,7 +184,8 @@ class _Run:
     ) -> None:
         self._screen, self._source, self._ledger, self._to = screen, source, ledger, to
         self._workers = workers
-        self._meter = Meter(report, "Deciding about images", None)
+        self._tell = report
+        self._meter = Meter(report, STAGE, None)
         self._result = Applied()
         self._seen = 0
         self._lock = threading.Lock()
@@ -193,7 +196,8 @@ class _Run:
             for batch in self._batches():
                 self._decide(batch, copiers)
                 self._meter.advance(len(batch))
-        self._meter.tell()
+        done = self._meter.done
+        self._tell(Progress(STAGE, done, done))
         result.notes = list(self._source.notes)
         if not self._seen and not result.skipped_count:
             raise SourceError(f"{self._source.root} holds no images; expected pictures")
@@ -262,6 +266,7 @@ class _Run:
                 verdict.unfamiliar,
                 verdict.reason,
                 file,
+                verdict.nearest,
             )
             rows.append((row, read.image.stamp))
         self._ledger.confirm(rows)

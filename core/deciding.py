@@ -36,6 +36,8 @@ class Verdict:
     keep: bool
     unfamiliar: bool
     reason: str
+    nearest: float | None = None
+    """Cosine similarity to the most alike image of the training."""
 
     @property
     def decision(self) -> str:
@@ -48,6 +50,7 @@ class Verdict:
             "unfamiliar": self.unfamiliar,
             "unreadable": self.score is None,
             "reason": self.reason,
+            "nearest": self.nearest,
         }
 
 
@@ -151,15 +154,14 @@ class Screen:
         if not prepared:
             return []
         said = self.filter.decide(self.encoder.encode(prepared, um_per_px=um_per_px))
-        return [
-            Verdict(
-                float(score),
-                bool(keep),
-                bool(strange),
-                UNFAMILIAR if strange else ABOVE if keep else BELOW,
+        found = []
+        for i in range(len(said)):
+            keep, strange = bool(said.keep[i]), bool(said.unfamiliar[i])
+            reason = UNFAMILIAR if strange else ABOVE if keep else BELOW
+            found.append(
+                Verdict(float(said.score[i]), keep, strange, reason, float(said.nearest[i]))
             )
-            for score, keep, strange in zip(said.score, said.keep, said.unfamiliar, strict=True)
-        ]
+        return found
 
     def _pixels(self, image: Given) -> Rgb:
         if isinstance(image, np.ndarray):

@@ -24,7 +24,7 @@ from typing import IO, Any
 from core.cells import is_formula, unescaped
 from core.errors import CoreError, LockedError, SourceError
 
-COLUMNS = ("id", "uri", "score", "decision", "unfamiliar", "reason", "file")
+COLUMNS = ("id", "uri", "score", "decision", "unfamiliar", "reason", "file", "nearest")
 
 STATE = ".state"
 """Added to the report's name."""
@@ -50,6 +50,8 @@ class Row:
     reason: str
     file: str = ""
     """What its copy is called; empty without one."""
+    nearest: float | None = None
+    """Cosine similarity to the most alike image of the training."""
 
     @property
     def decision(self) -> str:
@@ -65,10 +67,14 @@ class Row:
         return tuple(found)
 
     def cells(self) -> list[str]:
-        score = "" if self.score is None else f"{self.score:.7g}"
+        score, nearest = _number(self.score), _number(self.nearest)
         unfamiliar = "true" if self.unfamiliar else "false"
         cells = [self.id, self.uri, score, self.decision, unfamiliar, self.reason, self.file]
-        return [f"'{text}" if is_formula(text) else text for text in cells]
+        return [f"'{text}" if is_formula(text) else text for text in [*cells, nearest]]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.7g}"
 
 
 class Ledger:
@@ -298,14 +304,16 @@ def read_report(path: Path) -> Iterator[Row]:
                 raise SourceError(
                     f"{path}, line {table.line_num}: expected {len(COLUMNS)} cells and keep or drop"
                 )
-            id, uri, score, decision, unfamiliar, reason, file = map(unescaped, cells[:7])
+            id, uri, score, decision, unfamiliar, reason, file, nearest = map(unescaped, cells[:8])
             try:
-                value = float(score) if score else None
+                value, alike = (float(text) if text else None for text in (score, nearest))
             except ValueError:
                 raise SourceError(
-                    f"{path}, line {table.line_num}: the score is {score[:40]!r}; expected a number"
+                    f"{path}, line {table.line_num}: {score[:40]!r} and {nearest[:40]!r} came; "
+                    "expected numbers"
                 ) from None
-            yield Row(id, uri, value, decision == "keep", unfamiliar == "true", reason, file)
+            keep, strange = decision == "keep", unfamiliar == "true"
+            yield Row(id, uri, value, keep, strange, reason, file, alike)
 
 
 def confirmed_bytes(report: Path) -> int:

@@ -29,7 +29,8 @@ from core.workspace import read_json, write_json
 from core.writing import whole_file
 
 ABOUT = "audit.json"
-COLUMNS = ("number", "id", "uri", "score", "answer")
+COLUMNS = ("number", "id", "uri", "answer")
+"""Of a round. Not the score, nor on the sheets: who sees it agrees with it more often."""
 
 WANTED = {"keep", "lost", "yes", "y", "1", "true", "plankton"}
 RIGHT = {"drop", "ok", "no", "n", "0", "false"}
@@ -373,7 +374,7 @@ def _draw(
             out = csv.writer(stream)
             out.writerow(COLUMNS)
             for i, row in enumerate(rows, 1):
-                cells = [str(i), row.id, row.uri, f"{row.score:.4g}", ""]
+                cells = [str(i), row.id, row.uri, ""]
                 out.writerow(f"'{text}" if is_formula(text) else text for text in cells)
         write_json(to / ABOUT, {"report": str(report), "seed": seen.seed, "rounds": number})
     except OSError as error:
@@ -395,7 +396,7 @@ def _sheets(
     for page, start in enumerate(pages, 1):
         some = rows[start : start + A_SHEET]
         name = f"round_{number}.png" if len(pages) == 1 else f"round_{number}_page_{page}.png"
-        captions = [f"{i}  {row.score:.2f}" for i, row in enumerate(some, start + 1)]
+        captions = [str(i) for i in range(start + 1, start + 1 + len(some))]
         with whole_file(to / name) as path:
             path.write_bytes(
                 contact_sheet([_tile(r.uri, value_range) for r in some], captions, tile=TILE)

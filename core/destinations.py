@@ -56,6 +56,10 @@ class Folder:
     def put(self, name: str, data: bytes) -> bool:
         to = self.path / name
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unwritable(self.path, error) from error
+        try:
             to.parent.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             return False  # an image is called like the folder of another

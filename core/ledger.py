@@ -111,31 +111,19 @@ class Ledger:
             self._run = 1
             return
         state = report.with_name(report.name + STATE)
+        _check_whose(report, state)
+        self._state = sqlite3.connect(state, timeout=0, check_same_thread=False)
         try:
-            self._state = self._opened(report, state)
+            self._state.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._state.execute("BEGIN EXCLUSIVE")  # held, in this mode, until it is closed
+            self._state.commit()
+            self._state.executescript(_TABLES)
             self._continue(report, dict(about), rehearsal)
-        except sqlite3.OperationalError as error:
-            raise _unusable(report, state, error) from error
-        except sqlite3.DatabaseError as error:
-            raise SourceError(
-                f"{state} is damaged ({error}); expected what an earlier run left: take it and "
-                f"{report.name} away, or choose another --report"
-            ) from error
-
-    def _opened(self, report: Path, state: Path) -> sqlite3.Connection:
-        if not report.parent.is_dir():
-            raise SourceError(f"{report.parent} is no folder; expected one to write {report.name}")
-        if report.exists() and not state.exists() and report.stat().st_size:
-            raise SourceError(
-                f"{report} is there already, and {state.name} beside it, which lets a run "
-                "continue, is not; choose another --report, or take it away"
-            )
-        connection = sqlite3.connect(state, timeout=0, check_same_thread=False)
-        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-        connection.execute("BEGIN EXCLUSIVE")  # held, with this mode, until it is closed
-        connection.commit()
-        connection.executescript(_TABLES)
-        return connection
+        except BaseException as error:
+            self.close()
+            if isinstance(error, sqlite3.DatabaseError):
+                raise _unusable(report, state, error) from error
+            raise
 
     def _continue(self, report: Path, about: dict[str, str], rehearsal: bool) -> None:
         said = dict(self._state.execute("SELECT key, value FROM said"))
@@ -269,6 +257,17 @@ class Ledger:
         self.close()
 
 
+def _check_whose(report: Path, state: Path) -> None:
+    """Refuse a report that an earlier run did not leave, before anything is written."""
+    if not report.parent.is_dir():
+        raise SourceError(f"{report.parent} is no folder; expected one to write {report.name}")
+    if report.exists() and not state.exists() and report.stat().st_size:
+        raise SourceError(
+            f"{report} is there already, and {state.name} beside it, which lets a run "
+            "continue, is not; choose another --report, or take it away"
+        )
+
+
 def read_report(path: Path) -> Iterator[Row]:
     """The lines of a report, in its order; an image whose file changed has several.
 
@@ -367,10 +366,15 @@ def _hash(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _unusable(report: Path, state: Path, error: Exception) -> CoreError:
+def _unusable(report: Path, state: Path, error: sqlite3.DatabaseError) -> CoreError:
     if "locked" in str(error):
         return LockedError(
             f"{report} is being written by another run; wait until it is done, or choose another "
             "--report"
         )
-    return CoreError(f"{state} cannot be written ({error}); choose another --report")
+    if isinstance(error, sqlite3.OperationalError):
+        return CoreError(f"{state} cannot be written ({error}); choose another --report")
+    return SourceError(
+        f"{state} is damaged ({error}); expected what an earlier run left: take it and "
+        f"{report.name} away, or choose another --report"
+    )

@@ -6,15 +6,17 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core import screens
-from core.library import Library
 from core.progress import Report
 from core.screens import Screen
 
+if TYPE_CHECKING:
+    from core.library import Library  # `screen apply` runs where no catalogue can be opened
+
 Arguments = argparse.Namespace
-Command = Callable[[Library, Arguments, Report], dict[str, Any]]
+Command = Callable[["Library", Arguments, Report], dict[str, Any]]
 
 SHOWN = 24
 """Images of each kind of mistake that `show` names."""

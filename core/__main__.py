@@ -712,12 +712,13 @@ def parser() -> Parser:
     commands.add_parser("labels", help=what, description=what, fill=labels)
 
     def screen(made: Parser) -> None:
-        from core import apply_commands
+        from core import apply_commands, screen_commands
 
         inner = made.add_subparsers(dest="screen_command", metavar="COMMAND", required=True)
+        screen_commands.register(inner, [shared], [shared, on_collection])
         apply_commands.register(inner, [shared])
 
-    what = "A filter that decides which images to keep: run it, and check what it loses"
+    what = "A filter that decides which images to keep: train it, run it, check what it loses"
     commands.add_parser("screen", help=what, description=what, fill=screen)
 
     one = add("export", export_command, on_collection)

@@ -9,7 +9,6 @@ import platform
 import secrets
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.arrays import Vectors, check_vectors
+from core.arrays import check_vectors
 from core.bundle import CARD, FIT, FORMAT, INPUT, KIND, MODEL, OUTPUTS, SUMS
 from core.encoders.card import Card, Identity
 from core.errors import CoreError, ShapeError
+from core.screening import Model
 
 OPSET, IR = 17, 8
 """Of ONNX: old enough for every onnxruntime since 1.12 (2022)."""
@@ -36,29 +36,6 @@ RUN_WITH = {
     "timm:": ("torch", "torchvision", "timm"),
 }
 """What running a filter needs, by what its encoder's name begins with."""
-
-
-@dataclass(frozen=True)
-class Model:
-    """What decides: the mean of logistic curves over vectors, and what they were trained on."""
-
-    weights: NDArray[np.float64]
-    """(k, d): k logistic curves, one a row."""
-    offsets: NDArray[np.float64]
-    """(k,)"""
-    sample: Vectors
-    """(m, d) float32 unit rows: training vectors that an image can be like."""
-
-    def score(self, vectors: Vectors) -> NDArray[np.float64]:
-        """(n,) calibrated probability of "keep", as the exported graph computes it."""
-        logits = vectors.astype(np.float64) @ self.weights.T + self.offsets
-        score: NDArray[np.float64] = _sigmoid(logits).mean(axis=1)
-        return score
-
-
-def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    out: NDArray[np.float64] = 0.5 * (1 + np.tanh(x / 2))  # exp overflows far out
-    return out
 
 
 def graph(model: Model) -> bytes:

@@ -17,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import bundle
-from core.bundling import Model, encoder_fields, graph, requirements, write_bundle
+from core.bundling import encoder_fields, graph, requirements, write_bundle
 from core.encoders import load as load_encoder
 from core.encoders.base import FittedEncoder
 from core.encoders.card import Card, Identity
 from core.errors import BundleError, CoreError, IdentityError, NotFoundError, ShapeError
+from core.screening import Model
 from tests.core.conftest import ROOT, quiet_environment, rows_of
 from tests.core.tiny_models import drawn
 

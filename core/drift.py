@@ -10,9 +10,9 @@ Three questions, each with a test that a textbook has:
   the statistic D at n*m/(n + m) images.
 
 With thousands of images every difference is significant, so a warning also takes a difference
-that matters: twice the share, or D of 0.1. Scores were learnt on labelled images, which seldom
-have the mix of a day at sea: their drift says that the mix is another, similarities that the
-images are.
+that matters: twice the share, or D of 0.1. The card's figures are those of the whole collection
+that the filter was trained in, labelled or not, its own images left out of their score. Where
+only scores drift the mix of kinds is another; where similarities do, the images are.
 
 References
 ----------

@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("promise", "deciding"),
     ("screening",),
     ("learning", "outcome"),
-    ("bundling",),
+    ("bundling", "screen"),
     ("labels", "snapshot", "preparing", "ranging", "trust_words"),
     ("applying", "auditing"),
     ("apply_commands",),

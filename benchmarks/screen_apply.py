@@ -1,6 +1,6 @@
 """What does running a filter cost: images a second, against a neural encoder, and memory.
 
-    python benchmarks/screen_apply.py FOLDER [--neural-images 300] [--repeat 4000]
+    python benchmarks/screen_apply.py FOLDER [--neural-images N] [--repeat 4000]
 
 FOLDER holds one folder a kind, such as plankton_camera. A filter (logistic regression on the
 vectors; kinds in RUBBISH are dropped) is made on ``descriptors`` and on an open_clip ViT-B-32 with
@@ -165,7 +165,7 @@ def show(name: str, found: dict[str, float], ours: dict[str, float] | None = Non
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?")
-    parser.add_argument("--neural-images", type=int, default=300, help="0: not at all")
+    parser.add_argument("--neural-images", type=int, help="default: all; 0: not at all")
     parser.add_argument("--train", type=int, default=400)
     parser.add_argument("--repeat", type=int, default=4_000, help="0: not at all")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)

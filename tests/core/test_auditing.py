@@ -232,6 +232,22 @@ def test_d_is_that_of_a_distribution_function_through_the_quantiles(seed: int, n
     assert found.p == pytest.approx(stats.kstwobign.sf(found.statistic * math.sqrt(n)), abs=1e-6)
 
 
+def test_larger_similarities_are_no_drift():
+    rng = np.random.default_rng(1)
+    known = np.sort(rng.uniform(size=51))
+    values, levels = rng.uniform(size=80) ** 1.3, np.linspace(0, 1, 51)
+    found = distribution_change(values, known.tolist(), reference=10**9, smaller=True)
+    expected = stats.ks_1samp(
+        values, lambda x: np.interp(x, known, levels), alternative="greater", method="asymp"
+    )
+    assert found.statistic == pytest.approx(expected.statistic, abs=1e-12)
+    assert found.p == pytest.approx(math.exp(-2 * 80 * found.statistic**2), abs=1e-6)
+    ones = np.ones(500)
+    assert distribution_change(ones, known.tolist(), reference=500).drifted
+    assert not distribution_change(ones, known.tolist(), reference=500, smaller=True).drifted
+    assert distribution_change(0 * ones, known.tolist(), reference=500, smaller=True).drifted
+
+
 def test_quantiles_that_are_equal_are_a_jump():
     # half of the training's values are 0, the others evenly between 0 and 1
     known = [0.0] * 51 + np.linspace(0, 1, 51)[1:].tolist()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from core import label_commands
+from core import evaluate_commands, label_commands
 from core.errors import CancelledError, CoreError
 from core.library import Library, View
 from core.progress import File, Progress, Report, Terminal
@@ -532,6 +532,8 @@ def parser() -> Parser:
     on_collection = Parser(add_help=False)
     on_collection.add_argument("--collection", required=True, metavar="NAME")
     on_collection.add_argument("--encoder", help="default: the one it was first indexed with")
+    on_one_collection = Parser(add_help=False)
+    on_one_collection.add_argument("--collection", required=True, metavar="NAME")
     chance = Parser(add_help=False)
     chance.add_argument("--seed", type=seed, default=0, help="default: %(default)s")
     mapped = Parser(add_help=False)
@@ -692,6 +694,9 @@ def parser() -> Parser:
         "--as", dest="to", metavar="NAME", help='default: "NAME (edited)", once it is edited itself'
     )
     one.add_argument("--by", default="someone", metavar="WHO", help="who edits")
+
+    one = add("evaluate", evaluate_commands.evaluate_command, on_one_collection, chance)
+    evaluate_commands.arguments(one)
 
     what = "Decide what images are, take it back, look it up, carry it away and bring it in"
     one = commands.add_parser("labels", help=what, description=what)

@@ -185,6 +185,9 @@ class Workspace:
     def selections(self, uid: str) -> Path:
         return self.root / "selections" / uid
 
+    def evaluations(self, uid: str) -> Path:
+        return self.root / "evaluations" / uid
+
     def _acquire(self, lock: Any, who: Path) -> None:
         """Take the lock, or, where somebody is told what is waited for, wait for it."""
         from filelock import Timeout

@@ -39,10 +39,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "editing",
         "composition",
     ),
-    ("suggestions",),
+    ("suggestions", "evaluation"),
     ("queueing", "proposing"),
     ("rounds",),
-    ("adopting", "grouping", "tabling", "mapdrawn", "label_commands"),
+    ("adopting", "grouping", "tabling", "mapdrawn", "label_commands", "evaluate_commands"),
     ("__main__",),
 )
 LAYER = {part: number for number, layer in enumerate(LAYERS) for part in layer}

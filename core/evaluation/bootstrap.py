@@ -95,6 +95,22 @@ class Resamples:
             low, high = (rest, 1.0) if value == 1 else (0.0, 1 - rest)
         return Figure(value, low, high, self.warning(units))
 
+    def difference(self, gap: Floats, pseudo: Floats) -> Figure:
+        """The mean of per-image differences of -1 to 1 with its interval.
+
+        Parameters
+        ----------
+        gap : (n,) floating
+        pseudo : (n,) floating
+            The differences as the interval is to see them.
+        """
+        value = float(gap.mean())
+        if self.units < 2:
+            return Figure(value, why=f"one {self.by}: no interval can be had")
+        draws = self.means(pseudo) - float(pseudo.mean()) + value
+        low, high = self.interval(draws, self.units)
+        return Figure(value, low, high, self.warning(self.units))
+
     def figure(
         self, value: float, measure: Callable[[Floats], float], *, times: int | None = None
     ) -> Figure:

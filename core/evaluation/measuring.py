@@ -134,6 +134,17 @@ def measure(
     return made
 
 
+def unmeasured(name: str, vectors: Vectors, report: Report = nobody) -> Measured:
+    """An encoder of which nothing but its neighbours can be told: no image has a label."""
+    why = "no image has a validated label"
+    made = Measured(name, vectors.shape[1], {each: absent(why) for each in FIGURES})
+    n = len(vectors)
+    if n > 2:
+        meter = Meter(report, f"Neighbours of every image ({name})", n)
+        made.near = rank(vectors, k=min(KEPT, n - 1), tell=meter.advance).near
+    return made
+
+
 def _retrieve(
     made: Measured, vectors: Vectors, codes: Codes, resamples: Resamples, seed: int, report: Report
 ) -> None:

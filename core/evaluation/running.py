@@ -6,11 +6,16 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from core import labels
+import numpy as np
+
+from core import analysis, labels
 from core.arrays import Vectors
 from core.errors import RangeError
 from core.evaluation import storing
 from core.evaluation.bootstrap import FEW_SAMPLES, TIMES, Resamples
+from core.evaluation.compare import BY, compare
+from core.evaluation.efficiency import DRAWS, efficiency
+from core.evaluation.kinds import per_kind
 from core.evaluation.measuring import (
     KEPT,
     VOTERS,
@@ -18,12 +23,15 @@ from core.evaluation.measuring import (
     as_json,
     ceilings,
     measure,
+    unmeasured,
 )
 from core.evaluation.probe import FOLDS
 from core.evaluation.storing import PREFIX, Evaluation, evaluation_of, name_of
 from core.evaluation.subject import BY_SIZE, Subject, joined, size_vectors, subject, vectors_of
+from core.evaluation.unlabelled import agreements, nearly_same
+from core.evaluation.verdict import verdict
 from core.library import Library, View
-from core.progress import Report, nobody
+from core.progress import Meter, Progress, Report, nobody
 from core.reduction import library_versions
 from core.workspace import now
 
@@ -62,8 +70,19 @@ def evaluate(
         raise RangeError(f"--joined puts encoders side by side, and there is {names[0]}; name two")
     revision = labels.revision(library.catalogue, views[0].collection.uid)
     on = subject(library, views, seed=seed)
-    made, baselines = _measured(views, on, join, seed, report)
+    if not len(on):
+        on = subject(library, views, seed=seed, labelled=False)
+    every = _every(views, on, join)
+    resamples = Resamples(len(on), samples=on.samples, seed=seed)
+    if len(on.codes):
+        made, baselines = _measured(every, on, resamples, seed, report)
+    else:
+        made, baselines = [unmeasured(n, v, report) for n, v in every], []
+    report(Progress("Comparing", 0, None))
     meta = _meta(views, on, made, baselines)
+    meta["comparisons"] = compare(made, baselines, on.ids, on.codes, resamples)
+    meta["without_labels"] = _without_labels(library, views, every, on, made, resamples)
+    _said(meta["encoders"], meta)
     meta |= {
         "name": name_of([*names, *(["joined"] if join else [])]),
         "collection": views[0].collection.name,
@@ -87,45 +106,101 @@ def _views(library: Library, collection: str, encoders: Sequence[str]) -> list[V
     return views
 
 
-def _measured(
-    views: Sequence[View], on: Subject, join: bool, seed: int, report: Report
-) -> tuple[list[Measured], list[Measured]]:
-    resamples = Resamples(len(on), samples=on.samples, seed=seed)
-    every: list[tuple[str, Vectors]] = [
-        (view.encoding.encoder, vectors_of(view, on.ids)) for view in views
-    ]
+def _every(views: Sequence[View], on: Subject, join: bool) -> list[tuple[str, Vectors]]:
+    """Each encoder's vectors of the images, and those side by side."""
+    every = [(view.encoding.encoder, vectors_of(view, on.ids)) for view in views]
     if join:
         name = PREFIX + "+".join(name for name, _ in every)
         every.append((name, joined([vectors for _, vectors in every])))
-    made = [
-        measure(name, vectors, on.codes, resamples, samples=on.samples, seed=seed, report=report)
-        for name, vectors in every
-    ]
+    return every
+
+
+def _measured(
+    every: Sequence[tuple[str, Vectors]],
+    on: Subject,
+    resamples: Resamples,
+    seed: int,
+    report: Report,
+) -> tuple[list[Measured], list[Measured]]:
+    def measured(name: str, vectors: Vectors, *, clustering: bool = True) -> Measured:
+        return measure(
+            name,
+            vectors,
+            on.codes,
+            resamples,
+            samples=on.samples,
+            clustering=clustering,
+            seed=seed,
+            report=report,
+        )
+
+    made = []
+    for name, vectors in every:
+        one = measured(name, vectors)
+        if one.scores:
+            meter = Meter(report, f"Labels against accuracy ({name})", DRAWS)
+            curve = efficiency(vectors, on.codes, samples=on.samples, seed=seed, tell=meter.advance)
+            one.more["label_efficiency"] = curve.as_json()
+            one.more["kinds"] = per_kind(one, on.codes, on.kinds, resamples)
+        made.append(one)
     sizes = size_vectors(on.sizes) if len(on) > 2 else None
-    if sizes is None:
+    if sizes is None or len(on.kinds) < 2:
         return made, []
-    alone = measure(
-        BY_SIZE,
-        sizes,
-        on.codes,
-        resamples,
-        samples=on.samples,
-        clustering=False,
-        seed=seed,
-        report=report,
-    )
-    alone.more["dimension"] = 1
+    alone = measured(BY_SIZE, sizes, clustering=False)
+    alone.dimension = 1
     return made, [alone]
+
+
+def _said(rows: Sequence[dict[str, Any]], meta: dict[str, Any]) -> None:
+    """Put a verdict beside the figures of each row."""
+    for row in rows:
+        gaps = [
+            pair["differences"]
+            for pair in meta["comparisons"]
+            if pair["encoders"] == [BY_SIZE, row["encoder"]]
+        ]
+        name = next((each for each in BY if gaps and each in gaps[0]), None)
+        by_size = gaps[0][name] if name else None
+        row["verdict"] = verdict(row, ceiling=meta["ceiling"], by_size=by_size).as_json()
+
+
+def _without_labels(
+    library: Library,
+    views: Sequence[View],
+    every: Sequence[tuple[str, Vectors]],
+    on: Subject,
+    made: Sequence[Measured],
+    resamples: Resamples,
+) -> dict[str, Any]:
+    near = {one.encoder: one.near for one in made if one.near is not None}
+    alone = {view.encoding.encoder: view for view in views}
+    clusterings = []
+    for name, view in alone.items():
+        kept = next((c for c in analysis.clusterings(library, view) if "edited" not in c), None)
+        if kept is None:
+            why = f"no clustering of {name} was made; see `cluster`"
+            clusterings.append({"encoder": name, "stability": None, "why": why})
+        else:
+            fields = ("name", "clusters", "noise_share", "stability", "verdict_sentence")
+            clusterings.append({"encoder": name, **{field: kept.get(field) for field in fields}})
+    return {
+        "agreement": agreements({n: near[n] for n in alone if n in near}, resamples),
+        "clusterings": clusterings,
+        "copies": len(on) - len(np.unique(on.copies)),
+        "nearly_same": {
+            name: nearly_same(vectors, near[name]) for name, vectors in every if name in near
+        },
+    }
 
 
 def _meta(
     views: Sequence[View], on: Subject, made: Sequence[Measured], baselines: Sequence[Measured]
 ) -> dict[str, Any]:
     notes = list(on.notes)
-    if not baselines:
+    if on.kinds and not baselines:
         notes.append("sizes are not known of all images: nothing to compare with sorting by size")
     return {
-        "images": len(on),
+        "images": len(on.codes),
         "classes": len(on.kinds),
         "of": on.of,
         "labelled": on.labelled,

@@ -23,17 +23,35 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--joined", action="store_true", help="measure the encoders side by side as one more"
     )
 
+    parser.add_argument(
+        "--keep-joined",
+        action="store_true",
+        help="the same, and keep it as one more encoder of the collection, joined:E+F",
+    )
+    parser.add_argument(
+        "--robustness",
+        action="store_true",
+        help="encode some hundred pictures anew, turned, lit and cut otherwise; tells the speed",
+    )
+
 
 def evaluate_command(library: Library, arguments: Arguments, report: Report) -> dict[str, Any]:
     """Measure what encoders are worth on the labelled images, with intervals."""
     from core.evaluation.running import evaluate
 
+    names: list[str] = arguments.encoder or []
     found = evaluate(
         library,
         arguments.collection,
-        arguments.encoder or (),
-        join=arguments.joined,
+        names,
+        join=arguments.joined or arguments.keep_joined,
+        robustness=arguments.robustness,
         seed=arguments.seed,
         report=report,
     )
-    return found.meta
+    result = dict(found.meta)
+    if arguments.keep_joined:
+        from core.evaluation.joining import keep_joined
+
+        result["kept"] = keep_joined(library, arguments.collection, names, report=report)
+    return result

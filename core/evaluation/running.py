@@ -25,6 +25,7 @@ from core.evaluation.measuring import (
     measure,
     unmeasured,
 )
+from core.evaluation.pixels import cost, joined_cost, looked_into, robustness_json
 from core.evaluation.probe import FOLDS
 from core.evaluation.storing import PREFIX, Evaluation, evaluation_of, name_of
 from core.evaluation.subject import BY_SIZE, Subject, joined, size_vectors, subject, vectors_of
@@ -42,6 +43,7 @@ def evaluate(
     encoders: Sequence[str] = (),
     *,
     join: bool = False,
+    robustness: bool = False,
     seed: int,
     report: Report = nobody,
 ) -> Evaluation:
@@ -54,6 +56,9 @@ def evaluate(
         used for all: those that have vectors of each.
     join : bool
         Measure the encoders side by side as one more; takes two or more.
+    robustness : bool
+        Encode some hundred pictures anew, unchanged and changed: whether neighbours are kept, and
+        what encoding costs here.
     seed : int
 
     Raises
@@ -78,6 +83,7 @@ def evaluate(
         made, baselines = _measured(every, on, resamples, seed, report)
     else:
         made, baselines = [unmeasured(n, v, report) for n, v in every], []
+    _look_into(library, views, every, on, made, robustness, seed, report)
     report(Progress("Comparing", 0, None))
     meta = _meta(views, on, made, baselines)
     meta["comparisons"] = compare(made, baselines, on.ids, on.codes, resamples)
@@ -149,6 +155,31 @@ def _measured(
     alone = measured(BY_SIZE, sizes, clustering=False)
     alone.dimension = 1
     return made, [alone]
+
+
+def _look_into(
+    library: Library,
+    views: Sequence[View],
+    every: Sequence[tuple[str, Vectors]],
+    on: Subject,
+    made: Sequence[Measured],
+    asked: bool,
+    seed: int,
+    report: Report,
+) -> None:
+    """Put robustness and cost beside the figures."""
+    of = {view.encoding.encoder: view for view in views}
+    for (name, vectors), one in zip(every, made, strict=True):
+        if name not in of:
+            one.more["cost"] = joined_cost([each.more["cost"] for each in made if each is not one])
+            continue
+        found, memory = None, None
+        if asked and len(on) > 1:
+            found, memory = looked_into(
+                library, of[name], on.ids, vectors, seed=seed, report=report
+            )
+            one.more["robustness"] = robustness_json(found)
+        one.more["cost"] = cost(name, vectors.shape[1], len(on), found, memory)
 
 
 def _said(rows: Sequence[dict[str, Any]], meta: dict[str, Any]) -> None:

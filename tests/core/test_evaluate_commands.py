@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import labels
+from core import encoders, labels
 from core.__main__ import main
+from core.errors import EncoderError, RangeError
 from core.evaluation import storing
+from core.evaluation.joining import keep_joined
 from core.evaluation.measuring import FIGURES
+from core.evaluation.subject import joined, vectors_of
 from core.labels import Decision
 from core.library import Library
 from core.managing import delete
@@ -119,6 +122,44 @@ def test_two_encoders_and_both_joined(run: Run, second: str, library: Library):
     shared = kept.shared(IDS[0], ["descriptors", second])
     assert sorted(shared) == sorted(near)  # of 20 images everybody's 24 nearest are all
     assert kept.scores[second]["knn_right"].tolist() == [1] * 20
+
+
+def test_joined_is_kept_as_one_more_encoder(run: Run, second: str, library: Library):
+    both = ["--encoder", "descriptors", "--encoder", second]
+    found = run("evaluate", "--collection", "run", *both, "--keep-joined")
+    name = f"joined:descriptors+{second}"
+    assert found["kept"] == {"encoder": name, "images": 20, "dimension": 187}
+    collection = library.catalogue.collection("run")
+    view = library.vectors(collection, name)
+    first, other = (library.vectors(collection, each) for each in ("descriptors", second))
+    parts = [vectors_of(each, view.snapshot.ids) for each in (first, other)]
+    np.testing.assert_allclose(np.asarray(view.snapshot.vectors), joined(parts), atol=1e-6)
+    # it is an encoder like others, but for new pictures
+    assert len(run("similar", "--collection", "run", "--encoder", name, "--id", IDS[0])["matches"])
+    alone = run("evaluate", "--collection", "run", "--encoder", name)
+    joint = next(row for row in found["encoders"] if row["encoder"] == name)
+    assert alone["encoders"][0]["knn_accuracy"] == joint["knn_accuracy"]
+    assert run("doctor")["problems"] == []
+    with pytest.raises(EncoderError, match="made of the vectors of several encoders"):
+        encoders.load(name)
+    # made anew it takes its own place
+    again = keep_joined(library, "run", ["descriptors", second])
+    assert again["images"] == 20
+    assert library.vectors(collection, name).encoding.generation == 2
+    assert library.vectors(collection, name).encoding.identity == view.encoding.identity
+    with pytest.raises(RangeError, match="is joined already"):
+        keep_joined(library, "run", ["descriptors", name])
+    with pytest.raises(RangeError, match="descriptors; expected two different or more"):
+        keep_joined(library, "run", ["descriptors"])
+
+
+def test_pictures_are_encoded_again(run: Run, library: Library):
+    (row,) = run("evaluate", "--collection", "run", "--robustness")["encoders"]
+    assert row["robustness"]["kept"]["mirrored"]["why"] == "20 images; expected more than 25"
+    plain = run("evaluate", "--collection", "run")["encoders"][0]["cost"]
+    assert (plain["vector_bytes"], plain["download_mb"]) == (740, 0)
+    assert plain["images_per_second"] is None
+    assert plain["why"]["images_per_second"] == "measured with --robustness only"
 
 
 def test_it_knows_what_it_covers(run: Run, library: Library):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,14 +13,16 @@ from numpy.typing import NDArray
 from core.arrays import Vectors
 from core.errors import RangeError
 from core.evaluation.figures import Figure, absent
-from core.evaluation.neighbours import votes
+from core.evaluation.neighbours import largest, votes
 from core.ways import Head
 
 LADDER = (1, 2, 5, 10, 20, 40, 80)
 """Labels per kind; doubling at the end, so that "twice the labels" can be checked."""
-DRAWS = 12
+DRAWS = 8
 NEEDED = 1.4
 """Images a kind must have for each label that is given: the rest are what it is tested on."""
+TESTED = 100
+"""Images of a kind that are tested on at most, in each draw."""
 KINDS = 3
 """Kinds, and a quarter of all, that must have that many."""
 LEAST = 5
@@ -190,7 +193,9 @@ def _drawn(
         mine = rng.permutation(np.flatnonzero((own == kind) & ~tested))
         order.append(mine[:top])
         if samples is None:
-            tested[mine[top:]] = True
+            tested[mine[top : top + TESTED]] = True
+        elif tested[own == kind].sum() > TESTED:
+            tested[rng.permutation(np.flatnonzero((own == kind) & tested))[TESTED:]] = False
     return order, np.flatnonzero(tested)
 
 
@@ -200,8 +205,11 @@ def _accuracies(
     known, truth = own[given], own[tested]
     similarity = vectors[tested] @ vectors[given].T
     k = min(labels, 5, len(given))
-    near = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
-    head = Head(vectors[given], np.asarray(known, np.int64), int(own.max()) + 1)
+    near = largest(similarity, k)
+    with warnings.catch_warnings():
+        # of one label a kind scikit-learn asks whether they are not numbers
+        warnings.simplefilter("ignore", UserWarning)
+        head = Head(vectors[given], np.asarray(known, np.int64), int(own.max()) + 1)
     by_probe = head.shares(vectors[tested]).argmax(axis=1)
     return _mean_recall(truth, votes(known[near])), _mean_recall(truth, by_probe)
 

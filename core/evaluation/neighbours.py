@@ -70,7 +70,7 @@ def rank(
     near = np.empty((n, k), np.int32)
     precision, gains = np.zeros(n), np.zeros(n)
     for part, similarity in similarities(vectors):
-        near[part] = _nearest(similarity, k)
+        near[part] = largest(similarity, k)
         if codes is not None:
             order = np.argsort(-similarity, axis=1)[:, :-1]  # itself is the last
             relevant = codes[order] == codes[part, None]
@@ -97,8 +97,8 @@ def similarities(vectors: Vectors) -> Iterator[tuple[slice, NDArray[np.float32]]
         yield part, block
 
 
-def _nearest(similarity: NDArray[np.float32], k: int) -> NDArray[np.intp]:
-    """(b, k) largest of each row, ties by column."""
+def largest(similarity: NDArray[np.float32], k: int) -> NDArray[np.intp]:
+    """(b, k) columns of the largest of each row, the largest first, ties by column."""
     found = np.sort(np.argpartition(-similarity, k - 1, axis=1)[:, :k], axis=1)
     values = np.take_along_axis(similarity, found, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")

@@ -9,13 +9,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, balanced_accuracy_score, f1_score
+from sklearn.metrics import (
+    average_precision_score,
+    balanced_accuracy_score,
+    f1_score,
+    silhouette_samples,
+)
 from sklearn.neighbors import NearestNeighbors
 
 from core.arrays import Vectors, unit_rows
 from core.errors import RangeError, ShapeError
 from core.evaluation import classes, influence, retrieval
 from core.evaluation.bootstrap import Resamples
+from core.evaluation.clusters import silhouettes
 from core.evaluation.figures import Figure
 from core.evaluation.measuring import ceilings, measure
 from core.evaluation.neighbours import rank, votes
@@ -188,6 +194,17 @@ def test_kinds_that_are_not_told_apart():
     by_probe = np.array([[2, 18, 0], [12, 7, 1], [3, 0, 0]])
     assert classes.not_told_apart([knn, by_probe]) == [0]
     assert classes.not_told_apart([np.diag([20, 20, 20])]) == []
+
+
+def test_silhouettes_are_those_of_scikit_learn():
+    vectors, codes = clouds(80, 4, spread=0.8, seed=0)
+    codes[:2] = (7, 9)  # kinds of one image
+    found = silhouettes(vectors, codes)
+    assert found is not None
+    assert found == pytest.approx(silhouette_samples(vectors, codes, metric="cosine"), abs=1e-5)
+    assert found[:2].tolist() == [0, 0]
+    assert silhouettes(vectors, np.zeros(80, np.int64)) is None
+    assert silhouettes(vectors[:3], np.arange(3)) is None
 
 
 def test_votes_go_to_the_most_frequent_then_to_the_nearest():

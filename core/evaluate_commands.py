@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from core.library import Library
@@ -33,12 +34,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="encode some hundred pictures anew, turned, lit and cut otherwise; tells the speed",
     )
+    parser.add_argument("-o", "--output", metavar="FILE.html", help="a report to hand around")
 
 
 def evaluate_command(library: Library, arguments: Arguments, report: Report) -> dict[str, Any]:
     """Measure what encoders are worth on the labelled images, with intervals."""
     from core.evaluation.running import evaluate
 
+    to = None if arguments.output is None else Path(arguments.output).expanduser().absolute()
+    if to is not None:
+        from core.evaluation.report import check_report
+
+        check_report(to)
     names: list[str] = arguments.encoder or []
     found = evaluate(
         library,
@@ -54,4 +61,10 @@ def evaluate_command(library: Library, arguments: Arguments, report: Report) -> 
         from core.evaluation.joining import keep_joined
 
         result["kept"] = keep_joined(library, arguments.collection, names, report=report)
+    if to is not None:
+        from core.evaluation.report import write_report
+
+        uid = library.catalogue.collection(arguments.collection).uid
+        write_report(library, uid, found, to)
+        result["report"] = str(to)
     return result

@@ -49,13 +49,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "editing",
         "composition",
     ),
-    ("suggestions", "checking", "screens"),
+    ("suggestions", "checking", "screens", "evaluation"),
     ("screen_training",),
     ("screen_commands",),
     ("queueing", "proposing"),
     ("rounds", "checkups"),
     ("growing",),
-    ("adopting", "grouping", "tabling", "mapdrawn", "label_commands"),
+    ("adopting", "grouping", "tabling", "mapdrawn", "label_commands", "evaluate_commands"),
     ("__main__",),
 )
 LAYER = {part: number for number, layer in enumerate(LAYERS) for part in layer}

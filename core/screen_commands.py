@@ -55,9 +55,11 @@ def register(
 
     one = add("train", train_command, [*shared, *on_collection])
     one.add_argument("--model", required=True, metavar="MODEL", help="what to call it")
-    one.add_argument("--keep", required=True, nargs="+", metavar="LABEL", help="what to keep")
     one.add_argument(
-        "--drop", nargs="+", metavar="LABEL", help="default: every other validated label"
+        "--keep", nargs="+", metavar="LABEL", help="default: all that --drop does not name"
+    )
+    one.add_argument(
+        "--drop", nargs="+", metavar="LABEL", help="default: all that --keep does not name"
     )
     one.add_argument(
         "--target-recall", type=float, default=0.99, metavar="R", help="default: %(default)s"

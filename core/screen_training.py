@@ -43,7 +43,7 @@ def train_screen(
     view: View,
     *,
     name: str,
-    keep: Sequence[str],
+    keep: Sequence[str] | None = None,
     drop: Sequence[str] | None = None,
     target: float = TARGET,
     seed: int,
@@ -57,10 +57,9 @@ def train_screen(
     ----------
     name : str
         What the model is called.
-    keep : labels
-        What to keep.
-    drop : labels, optional
-        What to drop; by default every other validated label.
+    keep, drop : labels, optional
+        What to keep and what to drop. One of them will do: every other validated label is then on
+        the other side.
     target : float
         Recall to aim at, 0.5 to 0.999.
     seed : int
@@ -70,7 +69,8 @@ def train_screen(
     NotFoundError
         If nothing is validated as one of these labels.
     RangeError
-        If a label is on both sides, there are too few labels, or the target or name will not do.
+        If no label is named, one is on both sides, there are too few labels, or the target or
+        the model's name will not do.
     """
     screens.check_model_name(name)
     check_target(target)
@@ -137,15 +137,17 @@ def train_screen(
 
 
 def _sides(
-    label: Sequence[str | None], keep: Sequence[str], drop: Sequence[str] | None
+    label: Sequence[str | None], keep: Sequence[str] | None, drop: Sequence[str] | None
 ) -> tuple[set[str], set[str]]:
     """Labels to keep and labels to drop."""
     there = {one for one in label if one is not None}
-    for one in (*keep, *(drop or ())):
+    if not keep and not drop:
+        raise RangeError("no label is named to keep or to drop; name those of one side")
+    for one in (*(keep or ()), *(drop or ())):
         if one not in there:
             raise NotFoundError(f"no image is validated as {one!r}; {nearby(one, sorted(there))}")
-    wanted = set(keep)
-    unwanted = there - wanted if drop is None else set(drop)
+    unwanted = there - set(keep or ()) if drop is None else set(drop)
+    wanted = there - unwanted if keep is None else set(keep)
     if both := sorted(wanted & unwanted):
         raise RangeError(f"{both[0]!r} is to be kept and dropped; name it on one side")
     if not wanted or not unwanted:

@@ -102,6 +102,12 @@ def test_train_says_what_the_contract_asks(run: Run):
     assert said["why"] == {}
 
 
+def test_naming_what_to_drop_keeps_the_rest(run: Run):
+    drop = [kind.name for kind in KINDS if not kind.living]
+    said = run("train", "--collection", "sample", "--model", "living", "--drop", *drop)
+    assert said == run(*training())
+
+
 def test_what_cannot_be_promised_says_so(run: Run):
     said = run(*training())
     assert (said["target_recall"], said["promised"]) == (0.99, False)
@@ -221,6 +227,7 @@ def test_copies_are_left_out(
         ),
         (training("--drop", "copepod"), "'copepod' is to be kept and dropped; name it on one side"),
         (training(keep=[kind.name for kind in KINDS]), "nothing is left to drop"),
+        (["train", "--collection", "sample", "--model", "m"], "no label is named to keep or to"),
         (training("--target-recall", "1"), "the target recall is 1.0; expected 0.5 to 0.999"),
         (training("--drop", "bubble", keep=["foraminifera"]), "expected at least 5 of each"),
         (["export", "nobody", "-o", "x"], "no model is called 'nobody'; there is none yet"),

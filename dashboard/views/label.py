@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import CoreError
+from core.queueing import STRATEGIES
 from dashboard import state
 from dashboard.parts import empty, rounds
 from dashboard.parts.deciding import concluded_from, decide
@@ -12,11 +13,7 @@ from dashboard.parts.growing import grow_page
 from dashboard.parts.labelling import who
 from dashboard.parts.naming import WHAT, name_box
 
-STRATEGIES = {
-    "sure": ("Sure first", "Large groups the suggestions are sure of: most images a minute."),
-    "borderline": ("Borderline", "Images whose label settles most of those around them."),
-    "new": ("New kinds", "Images unlike anything labelled, grouped by likeness."),
-}
+NAMES = {"sure": "Sure first", "borderline": "Borderline", "new": "New kinds"}
 SIZES = (12, 24, 36, 60)
 
 view = empty.opened()
@@ -68,9 +65,9 @@ if digest:
 current = rounds.held(view) or rounds.begin(view)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     strategy = st.segmented_control(
-        "Show me", list(STRATEGIES), format_func=lambda s: STRATEGIES[s][0], default="sure",
+        "Show me", list(STRATEGIES), format_func=lambda s: NAMES[s], default="sure",
         required=True, key="label strategy", help="  \n".join(
-            f"**{name}**: {text}" for name, text in STRATEGIES.values()
+            f"**{NAMES[strategy]}**: {text}" for strategy, text in STRATEGIES.items()
         ),
     )  # fmt: skip
     size = st.selectbox("On a screen", SIZES, index=1, key="label size", width=110)

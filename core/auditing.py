@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import heapq
+import io
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -334,10 +335,17 @@ def _answers(path: Path) -> dict[str, str]:
         raise SourceError(
             f"{path} cannot be read ({error.strerror}); put the round back"
         ) from error
-    with stream:
-        text = stream.read()
+    try:
+        with stream:
+            text = stream.read()
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            f"{path} is not UTF-8 ({error.reason} at byte {error.start:,}); save it again as "
+            '"CSV UTF-8"'
+        ) from error
     first = text.partition("\n")[0]
-    table = csv.DictReader(text.splitlines(keepends=True), delimiter=";" if ";" in first else ",")
+    lines = io.StringIO(text, newline="")  # splitlines would also split at what ids may hold
+    table = csv.DictReader(lines, delimiter=";" if ";" in first else ",")
     if not {"id", "answer"} <= set(table.fieldnames or ()):
         raise SourceError(f"{path} has no columns id and answer; expected those of the round")
     found = {}

@@ -68,25 +68,43 @@ class Folder:
         temporary = to.with_name(f".{secrets.token_hex(8)}.part")
         try:
             if os.path.lexists(to):
-                same = to.is_file() and to.stat().st_size == len(data)
-                return same and to.read_bytes() == data
+                return _holds(to, data)
             with temporary.open("xb") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())  # a person may take the original away after this
-            temporary.replace(to)
+            return _name(temporary, to) or _holds(to, data)
         except OSError as error:
             raise self._unwritable(to, error) from error
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-        return True
 
     def _unwritable(self, to: Path, error: OSError) -> CoreError:
         return CoreError(
             f"{to} cannot be written ({error.strerror or error}); allow it, free some space, then "
             "run the same command again: it continues"
         )
+
+
+def _holds(to: Path, data: bytes) -> bool:
+    """Whether a file is these bytes itself; a link to them is no copy."""
+    if to.is_symlink() or not to.is_file() or to.stat().st_size != len(data):
+        return False
+    return to.read_bytes() == data
+
+
+def _name(temporary: Path, to: Path) -> bool:
+    """Give a written file its name, unless another program took that name meanwhile."""
+    try:
+        os.link(temporary, to)  # renaming would replace what is there
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        if os.path.lexists(to):
+            return False
+        temporary.replace(to)
+    return True
 
 
 class Bucket:

@@ -154,7 +154,7 @@ def train(
     logits = np.empty(n)
     weights, offsets = [], []
     nearest = np.empty(n, np.float32)
-    learned = _learned(n, chance)
+    learned = _learned(wanted, chance)
     for fold in range(int(folds.max()) + 1):
         out = folds == fold
         w, b = fit(vectors[~out & learned], wanted[~out & learned], strength=strength)
@@ -248,19 +248,25 @@ def _by_image(wanted: Bools, seed: int) -> NDArray[np.int64]:
 
 
 def _stored(wanted: Bools, chance: np.random.Generator) -> NDArray[np.int64]:
-    """Rows that are stored: all, or as many of both sides as there are."""
-    if len(wanted) <= SAMPLE:
+    """Rows that are stored."""
+    return _drawn(wanted, SAMPLE, chance)
+
+
+def _learned(wanted: Bools, chance: np.random.Generator) -> Bools:
+    """Which rows models are trained on; a rare side whole, lest a model sees one side only."""
+    learned = np.zeros(len(wanted), bool)
+    learned[_drawn(wanted, MOST_LEARNED, chance)] = True
+    return learned
+
+
+def _drawn(wanted: Bools, most: int, chance: np.random.Generator) -> NDArray[np.int64]:
+    """Rows, ascending: all, or as many of both sides as there are."""
+    if len(wanted) <= most:
         return np.arange(len(wanted))
     sides = [chance.permutation(np.flatnonzero(wanted == side)) for side in (True, False)]
     sides.sort(key=len)
-    fewer = sides[0][: SAMPLE // 2]
-    return np.sort(np.concatenate([fewer, sides[1][: SAMPLE - len(fewer)]]))
-
-
-def _learned(n: int, chance: np.random.Generator) -> Bools:
-    learned = np.zeros(n, bool)
-    learned[chance.permutation(n)[:MOST_LEARNED]] = True
-    return learned
+    fewer = sides[0][: most // 2]
+    return np.sort(np.concatenate([fewer, sides[1][: most - len(fewer)]]))
 
 
 def _parts(n: int, step: int = BLOCK) -> Iterator[slice]:

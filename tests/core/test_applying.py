@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import logging
+import os
 import shutil
 import signal
 import subprocess
@@ -365,6 +367,43 @@ def test_an_image_called_like_the_folder_of_another(tmp_path: Path):
     assert to.put("a", b"1") and not to.put("a/b.png", b"2") and to.put("c/d.png", b"3")
     assert not to.put("c", b"4") and to.put("a", b"1") and not to.put("a", b"5")
     assert digests(tmp_path / "kept").keys() == {"a", "c/d.png"}
+
+
+def test_a_link_to_the_same_bytes_is_no_copy(tmp_path: Path):
+    """A person who takes the original away would be left with a link to nothing."""
+    original = tmp_path / "original.png"
+    original.write_bytes(b"1")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "a.png").symlink_to(original)
+    to = Folder(tmp_path / "kept")
+    assert not to.put("a.png", b"1") and to.put("a_2.png", b"1")
+    assert (tmp_path / "kept" / "a.png").is_symlink()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_comes_while_a_copy_is_written_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+):
+    """Another program takes the name after it was looked up, here or without hard links."""
+    true_sync, true_link = os.fsync, os.link
+
+    def meanwhile(handle: int) -> None:
+        true_sync(handle)
+        (tmp_path / "a.png").write_bytes(b"theirs")
+
+    def link(one: Path, other: Path) -> None:
+        if not links:
+            raise OSError(errno.EPERM, "no hard links here")
+        true_link(one, other)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    monkeypatch.setattr(os, "link", link)
+    to = Folder(tmp_path)
+    assert not to.put("a.png", b"ours") and to.put("a.png", b"theirs")
+    monkeypatch.setattr(os, "fsync", true_sync)
+    assert to.put("b.png", b"ours")
+    assert digests(tmp_path).keys() == {"a.png", "b.png"}
+    assert (tmp_path / "a.png").read_bytes() == b"theirs"
 
 
 @given(

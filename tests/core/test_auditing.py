@@ -166,6 +166,28 @@ def test_answers_that_are_missing_unsure_or_wrong(tmp_path: Path):
         audit(report, to=tmp_path / "a", seed=0)
 
 
+def test_ids_with_separators_of_lines_come_back(tmp_path: Path):
+    report = tmp_path / "r.csv"
+    ids = ["s/a\u2028b", "s/c\x85d", "s/e\x0bf", "s/g\nh"]
+    with Ledger(report, ABOUT) as ledger:
+        ledger.confirm([(Row(id, "x.png", 0.1, False, False, "r", "", 0.8), "") for id in ids])
+    table = Path(audit(report, to=tmp_path / "a", draw=4, seed=0)["fill_in"])
+    with table.open(newline="", encoding="utf-8-sig") as stream:
+        rows = list(csv.reader(stream))
+    with table.open("w", newline="", encoding="utf-8-sig") as stream:
+        csv.writer(stream).writerows([rows[0], *([*row[:3], "keep"] for row in rows[1:])])
+    found = audit(report, to=tmp_path / "a", seed=0)
+    assert (found["looked_at"], found["wanted"], found["lost_share"]) == (4, 4, 1.0)
+
+
+def test_answers_saved_in_another_encoding(tmp_path: Path):
+    report = write_report(tmp_path / "r.csv", 1, 2)
+    table = Path(audit(report, to=tmp_path / "a", draw=2, seed=0)["fill_in"])
+    table.write_bytes("number,id,uri,answer\n1,s/é,x.png,keep\n".encode("cp1252"))
+    with pytest.raises(SourceError, match=r'is not UTF-8 .*save it again as "CSV UTF-8"'):
+        audit(report, to=tmp_path / "a", seed=0)
+
+
 def test_pages_are_blind_and_a_picture_that_is_gone_is_an_empty_tile(tmp_path: Path):
     picture = tmp_path / "x.png"
     Image.fromarray(vignette("disc", seed=1)).save(picture)

@@ -155,6 +155,19 @@ def test_more_labels_than_are_learned_are_all_scored(monkeypatch: pytest.MonkeyP
     assert ((made.score >= 0.5) == wanted).mean() > 0.8
 
 
+def test_a_rare_side_is_learned_whole(monkeypatch: pytest.MonkeyPatch):
+    """Of 12 wanted images among 2,000 a draw of 100 would have one, or none."""
+    vectors, wanted = two_heaps(2000)
+    wanted[:] = False
+    wanted[:12] = True
+    vectors[:12] = unit_rows(vectors[:12] + 5)
+    monkeypatch.setattr(screening, "MOST_LEARNED", 100)
+    for seed in range(5):
+        made = train(vectors, wanted, seed=seed)
+        assert np.isfinite(made.score).all()
+        assert made.score[wanted].min() > np.quantile(made.score[~wanted], 0.95)
+
+
 def test_too_few_labels():
     vectors, _ = two_heaps(20)
     with pytest.raises(

@@ -202,4 +202,6 @@ def test_bad_input(fail: Callable[..., str]):
     assert "joined puts encoders side by side, and there is descriptors" in fail("--joined")
     twice = ["--encoder", "descriptors", "--encoder", "descriptors"]
     assert "descriptors, descriptors; name each once" in fail(*twice)
+    kept = fail("--encoder", "joined:a+b", "--encoder", "descriptors", "--keep-joined")
+    assert kept == "joined:a+b is joined already; name what it is made of instead"
     assert "has no vectors of encoder" in fail("--encoder", "timm:resnet18/random")

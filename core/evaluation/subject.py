@@ -105,6 +105,12 @@ def subject(
     samples, sample_names, why = _samples(columns, rows)
     if why:
         notes.append(why)
+    codes = np.array([place[words[id]] for id in ids] if labelled else [], np.int64)
+    if samples is not None and (number := _of_one_sample(codes, samples)):
+        notes.append(
+            f"{number:,} of {len(kinds):,} kinds are in one sample only: a classifier, tested on "
+            "other samples than it was trained on, cannot know them"
+        )
     size = columns.by_name["size"]
     assert isinstance(size, Numbers)
     copies = columns.copies[rows]
@@ -116,7 +122,7 @@ def subject(
         )
     return Subject(
         ids=ids,
-        codes=np.array([place[words[id]] for id in ids] if labelled else [], np.int64),
+        codes=codes,
         kinds=kinds,
         samples=samples,
         sample_names=sample_names,
@@ -127,6 +133,20 @@ def subject(
         labelled=len(words),
         notes=notes,
     )
+
+
+def _of_one_sample(codes: NDArray[np.int64], samples: NDArray[np.int64]) -> int:
+    """How many kinds only one sample has.
+
+    Examples
+    --------
+    >>> _of_one_sample(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]))
+    1
+    """
+    if not len(codes):
+        return 0
+    pairs = np.unique(np.stack([codes, samples], axis=1), axis=0)
+    return int((np.bincount(pairs[:, 0]) == 1).sum())
 
 
 def _samples(

@@ -273,7 +273,7 @@ def _apart(low: float, high: float, measured: float) -> tuple[str, str, str]:
 
     Examples
     --------
-    >>> _apart(0.6, 0.6312, 0.6335)
+    >>> _apart(0.6, 0.6312, 0.6336)
     ('0.600', '0.631', '0.634')
     """
     for digits in range(2, 7):

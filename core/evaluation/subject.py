@@ -76,9 +76,9 @@ def subject(
         If no image has vectors of all encoders.
     """
     first = views[0]
-    common = set(first.snapshot.ids) & library.catalogue.stamps(first.collection.uid).keys()
-    for view in views[1:]:
-        common &= set(view.snapshot.ids)
+    there = library.catalogue.stamps(first.collection.uid).keys()
+    each = [there & set(view.snapshot.ids) for view in views]
+    common, some = set.intersection(*each), set.union(*each)
     if not common:
         listed = ", ".join(view.encoding.encoder for view in views)
         raise NotFoundError(
@@ -95,6 +95,11 @@ def subject(
     order = np.random.default_rng(seed).permutation(len(chosen))[:MOST]
     ids = [chosen[row] for row in order]
     notes = []
+    if len(some) > len(common):
+        notes.append(
+            f"{len(some) - len(common):,} of {len(some):,} images lack vectors of an encoder and "
+            "are left out for all"
+        )
     if len(chosen) > MOST:
         notes.append(f"{MOST:,} of {len(chosen):,} images were drawn and measured")
     kinds = sorted({words[id] for id in ids}, key=natural) if labelled else []

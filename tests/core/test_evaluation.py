@@ -435,6 +435,9 @@ def test_the_interval_covers_the_truth_of_all_collections(
     truth = float(np.mean([figure.value for figure in figures if figure.value is not None]))
     share = covered(len(figures), lambda seed: (figures[seed], truth))
     assert share >= 0.91
+    wide = np.mean([(figure.high or 0) - (figure.low or 0) for figure in figures])
+    needed = 2 * 1.96 * np.std([figure.value for figure in figures], ddof=1)
+    assert wide < 1.75 * needed  # one that is wide enough always would say nothing
 
 
 @pytest.mark.parametrize("samples", [6, 25])

@@ -47,6 +47,10 @@ def evaluate_command(library: Library, arguments: Arguments, report: Report) -> 
 
         check_report(to)
     names: list[str] = arguments.encoder or []
+    if arguments.keep_joined:
+        from core.evaluation.joining import check_joined
+
+        check_joined(names)
     found = evaluate(
         library,
         arguments.collection,

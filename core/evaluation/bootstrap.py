@@ -90,9 +90,7 @@ class Resamples:
             draws = self.means(pseudo) - float(pseudo.mean()) + value
         low, high = self.interval(draws, units)
         low, high = max(low, min(0.0, float(scores.min()))), min(high, 1.0)
-        if low == high and value in (0.0, 1.0):  # as a binomial's (Clopper & Pearson 1934)
-            rest = (SPREAD / 2) ** (1 / units)
-            low, high = (rest, 1.0) if value == 1 else (0.0, 1 - rest)
+        low, high = _not_certain(value, low, high, units)
         return Figure(value, low, high, self.warning(units))
 
     def difference(self, gap: Floats, pseudo: Floats) -> Figure:
@@ -112,7 +110,12 @@ class Resamples:
         return Figure(value, low, high, self.warning(self.units))
 
     def figure(
-        self, value: float, measure: Callable[[Floats], float], *, times: int | None = None
+        self,
+        value: float,
+        measure: Callable[[Floats], float],
+        *,
+        times: int | None = None,
+        share: bool = False,
     ) -> Figure:
         """Any figure of -1 to 1 with its interval, centred on the value.
 
@@ -127,13 +130,18 @@ class Resamples:
             The figure where each image counts as often as (n,) weights say.
         times : int, optional
             Only the first so many draws, for figures that take long.
+        share : bool
+            It is one of 0 to 1.
         """
         if self.units < 2:
             return Figure(value, why=f"one {self.by}: no interval can be had")
         found = np.array([measure(row[self.unit]) for row in self.weights[:times]])
         found = found[np.isfinite(found)]
         low, high = (end + value - found.mean() for end in self.interval(found, self.units))
-        return Figure(value, max(low, -1.0), min(high, 1.0), self.warning(self.units))
+        low, high = max(low, 0.0 if share else -1.0), min(high, 1.0)
+        if share:
+            low, high = _not_certain(value, low, high, self.units)
+        return Figure(value, low, high, self.warning(self.units))
 
     def interval(self, draws: Floats, units: int) -> tuple[float, float]:
         """The middle 95 % of draws, wider for few units, as Student's t is wider than a normal.
@@ -154,3 +162,11 @@ class Resamples:
         if self.by == "image" or units >= FEW_SAMPLES:
             return None
         return f"{units} samples only: the interval is rough"
+
+
+def _not_certain(value: float, low: float, high: float, units: int) -> tuple[float, float]:
+    """All right, or all wrong, is not so for sure: as a binomial's (Clopper & Pearson 1934)."""
+    if low < high or value not in (0.0, 1.0):
+        return low, high
+    rest = (SPREAD / 2) ** (1 / units)
+    return (rest, 1.0) if value == 1 else (0.0, 1 - rest)

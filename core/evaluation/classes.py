@@ -107,20 +107,3 @@ def recall_range(right: int, images: int) -> tuple[float, float]:
 
     found = binomtest(right, images).proportion_ci(0.95, "exact")
     return float(found.low), float(found.high)
-
-
-def not_told_apart(matrices: list[NDArray[np.int64]]) -> list[int]:
-    """Kinds that every way gets wrong more often than right, chance set aside.
-
-    Parameters
-    ----------
-    matrices : at least one (kinds, kinds)
-        Confusions of the same images, one a way to decide.
-    """
-    lost = []
-    for kind in range(len(matrices[0])):
-        images = int(matrices[0][kind].sum())
-        best = max(int(matrix[kind, kind]) for matrix in matrices)
-        if images >= ENOUGH and recall_range(best, images)[1] < LOST:
-            lost.append(kind)
-    return lost

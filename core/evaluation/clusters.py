@@ -14,6 +14,9 @@ from core.evaluation.figures import Figure
 DRAWS = 200
 """Draws for the intervals of AMI and ARI, which take a while each."""
 
+NOTHING = 1e-6
+"""Distances up to this are none: float32 rows are of length 1 to some 1e-7."""
+
 Codes = NDArray[np.integer]
 
 
@@ -54,7 +57,8 @@ def silhouettes(vectors: Vectors, codes: Codes) -> NDArray[np.float64] | None:
     Returns
     -------
     (n,) float64 or None
-        None unless there are between 2 and n - 1 kinds; 0 for the only image of a kind.
+        None unless there are between 2 and n - 1 kinds; 0 for the only image of a kind,
+        and where all is in one place.
 
     Exactly scikit-learn's `silhouette_samples`, which measures all pairs one by one: of unit rows
     the mean distance to a kind is 1 less the product with the mean of its rows.
@@ -75,6 +79,7 @@ def silhouettes(vectors: Vectors, codes: Codes) -> NDArray[np.float64] | None:
     others = np.maximum(counts[own] - 1, 1)
     inside = apart[each, own] * counts[own] / others  # itself, at distance 0, does not count
     apart[each, own] = np.inf
-    beside = apart.min(axis=1)
-    out = (beside - inside) / np.maximum(np.maximum(inside, beside), 1e-12)
-    return np.asarray(np.where(counts[own] > 1, out, 0.0))
+    inside, beside = np.maximum(inside, 0), np.maximum(apart.min(axis=1), 0)
+    most = np.maximum(inside, beside)
+    out = (beside - inside) / np.maximum(most, NOTHING)
+    return np.asarray(np.where((counts[own] > 1) & (most > NOTHING), out, 0.0))

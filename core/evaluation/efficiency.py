@@ -253,18 +253,34 @@ def extend(ladder: list[int], values: Floats, *, seed: int) -> Extended:
     predicted = predict(ladder[:-1], values[:, :-1], at, seed=seed)
     assert predicted.low is not None
     assert predicted.high is not None
-    said = f"{predicted.low:.2f} to {predicted.high:.2f}"
+    low, high, there = _apart(predicted.low, predicted.high, measured)
+    said = f"{low} to {high}"
 
     def extended(labels: int | None, accuracy: Figure) -> Extended:
         return Extended(labels, accuracy, at, predicted, measured)
 
     if not predicted.low <= measured <= predicted.high:
         why = f"fitted on up to {ladder[-2]} labels, the curve predicts {said} at {at}; measured "
-        return extended(None, absent(f"{why}{measured:.2f}"))
+        return extended(None, absent(f"{why}{there}"))
     if predicted.high - predicted.low > WIDE:
         why = f"fitted on up to {ladder[-2]} labels, all the curve says of {at} is {said}"
         return extended(None, absent(why))
     return extended(2 * at, predict(ladder, values, 2 * at, seed=seed))
+
+
+def _apart(low: float, high: float, measured: float) -> tuple[str, str, str]:
+    """The three with the digits it takes to see whether the measured is outside, 2 or more.
+
+    Examples
+    --------
+    >>> _apart(0.6, 0.6312, 0.6336)
+    ('0.600', '0.631', '0.634')
+    """
+    for digits in range(2, 7):
+        said = (f"{low:.{digits}f}", f"{high:.{digits}f}", f"{measured:.{digits}f}")
+        if low <= measured <= high or said[2] not in said[:2]:
+            break
+    return said
 
 
 def predict(ladder: list[int], values: Floats, at: int, *, seed: int) -> Figure:

@@ -44,6 +44,21 @@ def identity_of(views: Sequence[View]) -> Identity:
     )
 
 
+def check_joined(encoders: Sequence[str]) -> None:
+    """Refuse, before minutes of measuring, what cannot be kept.
+
+    Raises
+    ------
+    RangeError
+        If fewer than two are named, one twice, or one that is joined itself.
+    """
+    if len(encoders) < 2 or len(set(encoders)) < len(encoders):
+        named = ", ".join(encoders) or "none"
+        raise RangeError(f"to be joined are {named}; expected two different or more")
+    if nested := [name for name in encoders if name.startswith(PREFIX)]:
+        raise RangeError(f"{nested[0]} is joined already; name what it is made of instead")
+
+
 def keep_joined(
     library: Library, collection: str, encoders: Sequence[str], *, report: Report = nobody
 ) -> dict[str, Any]:
@@ -64,10 +79,7 @@ def keep_joined(
     RangeError
         If fewer than two are named, one twice, or one that is joined itself.
     """
-    if len(encoders) < 2 or len(set(encoders)) < len(encoders):
-        raise RangeError(f"to be joined are {', '.join(encoders)}; expected two different or more")
-    if nested := [name for name in encoders if name.startswith(PREFIX)]:
-        raise RangeError(f"{nested[0]} is joined already; name what it is made of instead")
+    check_joined(encoders)
     there = library.catalogue.collection(collection)
     with library.workspace.writing(f"evaluate --collection {collection} --keep-joined"):
         views = [library.vectors(there, encoder) for encoder in encoders]

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.evaluation.bootstrap import Resamples
-from core.evaluation.classes import ENOUGH, confusion, not_told_apart, recall_range, taken_for
+from core.evaluation.classes import ENOUGH, LOST, confusion, recall_range, taken_for
 from core.evaluation.figures import Figure, absent
 from core.evaluation.measuring import Codes, Measured
 from core.evaluation.retrieval import precision_ceiling
@@ -32,7 +33,6 @@ def per_kind(
     if not made.decided:
         return []
     matrices = {way: confusion(codes, d, len(kinds)) for way, d in made.decided.items()}
-    lost = set(not_told_apart(list(matrices.values())))
     ceiling = precision_ceiling(codes, k=LOOKED_AT)
     scores = made.scores.get("precision_at_24")
     rows = []
@@ -48,14 +48,27 @@ def per_kind(
             "precision_at_24": precision.as_json(),
             "ceiling": round(float(ceiling[mine].mean()), 6),
         }
+        highest: list[float | None] = []
         for way, name in (("knn", "knn_recall"), ("probe", "linear_probe_recall")):
-            right = int(matrices[way][number, number])
-            row[name] = Figure(right / images, *recall_range(right, images)).as_json()
+            found = _recall(made.decided[way], mine, number, resamples)
+            row[name] = found.as_json()
+            highest.append(found.high)
         row["taken_for"] = [
             {"kind": kinds[t.kind], "images": t.images, "share": round(t.share, 6)}
             for t in taken_for(matrices["probe"], number)
         ]
-        row["told_apart"] = None if images < ENOUGH else number not in lost
+        known = [high for high in highest if high is not None]
+        sure = images >= ENOUGH and len(known) == len(highest)
+        row["told_apart"] = max(known) >= LOST if sure else None
         rows.append(row)
     rows.sort(key=lambda row: (-(row["linear_probe_recall"]["value"]), row["kind"]))
     return rows
+
+
+def _recall(decided: Codes, mine: NDArray[np.bool_], number: int, resamples: Resamples) -> Figure:
+    """Over whole samples where they are known; exact over images, which may be few, otherwise."""
+    right = decided == number
+    if resamples.by == "sample":
+        return resamples.mean(np.where(mine, right, np.nan))
+    images, hit = int(mine.sum()), int(right[mine].sum())
+    return Figure(hit / images, *recall_range(hit, images))

@@ -212,7 +212,7 @@ def _decide(
         def drawn(weights: NDArray[np.floating], of: Of = of) -> float:
             return of(codes, decided, weights)
 
-        made.figures[f"{prefix}_{name}"] = resamples.figure(of(codes, decided), drawn)
+        made.figures[f"{prefix}_{name}"] = resamples.figure(of(codes, decided), drawn, share=True)
 
 
 def _group(
@@ -242,10 +242,20 @@ def _group(
 
 
 def ceilings(codes: Codes) -> dict[str, float]:
-    """What a perfect encoder gets: 1 only where every kind has an image more than are looked at."""
+    """What a perfect encoder gets: 1 only where every kind has an image more than are looked at.
+
+    Nothing else shows what the only image of a kind is: nobody is right about it.
+    """
+    if not len(codes):
+        return {}
     found = {f"precision_at_{k}": retrieval.precision_ceiling(codes, k=k) for k in PRECISIONS}
     found["mean_average_precision"] = retrieval.average_precision_ceiling(codes)
-    return {name: round(float(scores.mean()), 6) for name, scores in found.items() if len(codes)}
+    alone = found["mean_average_precision"]
+    found |= dict.fromkeys(("knn_accuracy", "linear_probe_accuracy", "label_silhouette"), alone)
+    counts = np.bincount(codes)
+    of_kinds = (counts[counts > 0] > 1).astype(np.float64)
+    found |= {f"{way}_balanced_accuracy": of_kinds for way in ("knn", "linear_probe")}
+    return {name: round(float(scores.mean()), 6) for name, scores in found.items()}
 
 
 def as_json(made: Measured) -> Mapping[str, Any]:

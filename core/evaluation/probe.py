@@ -71,7 +71,10 @@ def probe(
     for fold in np.unique(folds):
         held = folds == fold
         rest = np.asarray(codes[~held], np.int64)
-        head = Head(np.asarray(vectors[~held]), rest, kinds)
+        with warnings.catch_warnings():
+            # of kinds of one image scikit-learn asks whether they are not numbers
+            warnings.simplefilter("ignore", UserWarning)
+            head = Head(np.asarray(vectors[~held]), rest, kinds)
         out[held] = head.shares(np.asarray(vectors[held])).argmax(axis=1)
         if tell is not None:
             tell(int(held.sum()))

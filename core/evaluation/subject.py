@@ -76,9 +76,9 @@ def subject(
         If no image has vectors of all encoders.
     """
     first = views[0]
-    common = set(first.snapshot.ids) & library.catalogue.stamps(first.collection.uid).keys()
-    for view in views[1:]:
-        common &= set(view.snapshot.ids)
+    there = library.catalogue.stamps(first.collection.uid).keys()
+    each = [there & set(view.snapshot.ids) for view in views]
+    common, some = set.intersection(*each), set.union(*each)
     if not common:
         listed = ", ".join(view.encoding.encoder for view in views)
         raise NotFoundError(
@@ -95,6 +95,11 @@ def subject(
     order = np.random.default_rng(seed).permutation(len(chosen))[:MOST]
     ids = [chosen[row] for row in order]
     notes = []
+    if len(some) > len(common):
+        notes.append(
+            f"{len(some) - len(common):,} of {len(some):,} images lack vectors of an encoder and "
+            "are left out for all"
+        )
     if len(chosen) > MOST:
         notes.append(f"{MOST:,} of {len(chosen):,} images were drawn and measured")
     kinds = sorted({words[id] for id in ids}, key=natural) if labelled else []
@@ -105,6 +110,12 @@ def subject(
     samples, sample_names, why = _samples(columns, rows)
     if why:
         notes.append(why)
+    codes = np.array([place[words[id]] for id in ids] if labelled else [], np.int64)
+    if samples is not None and (number := _of_one_sample(codes, samples)):
+        notes.append(
+            f"{number:,} of {len(kinds):,} kinds are in one sample only: a classifier, tested on "
+            "other samples than it was trained on, cannot know them"
+        )
     size = columns.by_name["size"]
     assert isinstance(size, Numbers)
     copies = columns.copies[rows]
@@ -116,7 +127,7 @@ def subject(
         )
     return Subject(
         ids=ids,
-        codes=np.array([place[words[id]] for id in ids] if labelled else [], np.int64),
+        codes=codes,
         kinds=kinds,
         samples=samples,
         sample_names=sample_names,
@@ -127,6 +138,20 @@ def subject(
         labelled=len(words),
         notes=notes,
     )
+
+
+def _of_one_sample(codes: NDArray[np.int64], samples: NDArray[np.int64]) -> int:
+    """How many kinds only one sample has.
+
+    Examples
+    --------
+    >>> _of_one_sample(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]))
+    1
+    """
+    if not len(codes):
+        return 0
+    pairs = np.unique(np.stack([codes, samples], axis=1), axis=0)
+    return int((np.bincount(pairs[:, 0]) == 1).sum())
 
 
 def _samples(

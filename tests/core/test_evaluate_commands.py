@@ -124,6 +124,18 @@ def test_two_encoders_and_both_joined(run: Run, second: str, library: Library):
     assert kept.scores[second]["knn_right"].tolist() == [1] * 20
 
 
+def test_images_that_one_encoder_lacks_are_left_out_and_told(run: Run, tmp_path: Path):
+    vectors = np.random.default_rng(0).normal(size=(15, 3)).astype(np.float32)
+    np.savez(tmp_path / "part.npz", ids=np.array(IDS[:15]), vectors=vectors)
+    run("index", str(tmp_path / "part.npz"), "--collection", "run")
+    both = ["--encoder", "descriptors", "--encoder", "precomputed:part"]
+    found = run("evaluate", "--collection", "run", *both)
+    assert (found["images"], found["of"]) == (15, 15)
+    said = "5 of 20 images lack vectors of an encoder and are left out for all"
+    assert said in found["notes"]
+    assert not any("lack" in note for note in run("evaluate", "--collection", "run")["notes"])
+
+
 def test_joined_is_kept_as_one_more_encoder(run: Run, second: str, library: Library):
     both = ["--encoder", "descriptors", "--encoder", second]
     found = run("evaluate", "--collection", "run", *both, "--keep-joined")
@@ -202,4 +214,6 @@ def test_bad_input(fail: Callable[..., str]):
     assert "joined puts encoders side by side, and there is descriptors" in fail("--joined")
     twice = ["--encoder", "descriptors", "--encoder", "descriptors"]
     assert "descriptors, descriptors; name each once" in fail(*twice)
+    kept = fail("--encoder", "joined:a+b", "--encoder", "descriptors", "--keep-joined")
+    assert kept == "joined:a+b is joined already; name what it is made of instead"
     assert "has no vectors of encoder" in fail("--encoder", "timm:resnet18/random")

@@ -15,13 +15,13 @@ from sklearn.metrics import (
     f1_score,
     silhouette_samples,
 )
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from core.arrays import Vectors, unit_rows
 from core.errors import RangeError, ShapeError
 from core.evaluation import classes, influence, retrieval
 from core.evaluation.bootstrap import Resamples
-from core.evaluation.clusters import silhouettes
+from core.evaluation.clusters import agreement, silhouettes
 from core.evaluation.figures import Figure
 from core.evaluation.measuring import ceilings, measure
 from core.evaluation.neighbours import rank, votes
@@ -188,12 +188,74 @@ def test_confusion_by_hand():
         classes.confusion(truth, decided[:2], 3)
 
 
-def test_kinds_that_are_not_told_apart():
-    # 2 of 20 right at best is below a half for sure; 8 of 20 may be chance; of 3 nothing is said
-    knn = np.array([[1, 19, 0], [0, 8, 12], [3, 0, 0]])
-    by_probe = np.array([[2, 18, 0], [12, 7, 1], [3, 0, 0]])
-    assert classes.not_told_apart([knn, by_probe]) == [0]
-    assert classes.not_told_apart([np.diag([20, 20, 20])]) == []
+def test_clusters_against_labels_by_hand():
+    # one of six pairs is together in both, 2 and 1 in each: (1 - 1/3) / (3/2 - 1/3)
+    # ln 2 is shared, 2/3 of it by chance, the mean entropy is 5/4 of it: (1 - 2/3) / (5/4 - 2/3)
+    codes, groups = np.array([0, 0, 1, 1]), np.array([0, 0, 1, -1])
+    found = agreement(codes, groups, Resamples(4, seed=0))
+    assert found["ari"].value == pytest.approx(4 / 7)
+    assert found["ami"].value == pytest.approx(4 / 7)
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_adjusted_rand_is_that_of_counted_pairs(seed: int):
+    rng = np.random.default_rng(seed)
+    codes, groups = rng.integers(4, size=30), rng.integers(-1, 3, size=30)
+    first, second = (
+        np.array([each[a] == each[b] for a in range(30) for b in range(a)])
+        for each in (codes, groups)
+    )
+    chance = first.sum() * second.sum() / len(first)
+    expected = ((first & second).sum() - chance) / ((first.sum() + second.sum()) / 2 - chance)
+    found = agreement(codes, groups, Resamples(30, seed=0, times=3))
+    assert found["ari"].value == pytest.approx(expected)
+
+
+def test_votes_leave_the_image_itself_out():
+    """As scikit-learn's classifier trained anew without each image."""
+    vectors, codes = clouds(60, 3, spread=1.2, seed=6)
+    near = rank(vectors, k=1, codes=codes).near
+    decided = votes(codes[near])
+    for row in range(60):
+        rest = np.arange(60) != row
+        other = KNeighborsClassifier(1, metric="cosine").fit(vectors[rest], codes[rest])
+        assert other.predict(vectors[row : row + 1])[0] == decided[row]
+
+
+def test_all_in_one_place_has_no_silhouette():
+    vectors = np.repeat(rows_of(1, 6), 40, axis=0)
+    found = silhouettes(vectors, np.arange(40) % 2)
+    assert found is not None
+    assert found.tolist() == [0] * 40
+
+
+def test_a_share_is_never_below_0_nor_certain():
+    vectors, codes = clouds(3, 2, spread=1, seed=0)
+    codes = np.array([0, 1, 1])
+    made = measure("few", vectors, codes, Resamples(3, seed=0), clustering=False, seed=0)
+    for way in ("knn", "linear_probe"):
+        for name in ("macro_f1", "balanced_accuracy"):
+            figure = made.figures[f"{way}_{name}"]
+            assert figure.low is not None
+            assert figure.high is not None
+            assert 0 <= figure.low < figure.high <= 1
+    perfect = Resamples(66, seed=0).figure(1.0, lambda weights: 1.0, share=True)
+    assert perfect.low == pytest.approx(0.025 ** (1 / 66))
+
+
+def test_nobody_is_right_about_the_only_one_of_its_kind():
+    best = ceilings(np.array([0, 0, 0, 1]))
+    assert best["knn_accuracy"] == best["linear_probe_accuracy"] == 0.75
+    assert best["knn_balanced_accuracy"] == 0.5
+    assert best["label_silhouette"] == 0.75
+
+
+@pytest.mark.filterwarnings("error")
+def test_kinds_of_one_image_are_measured_in_silence():
+    vectors, codes = rows_of(30, 5), np.arange(30)
+    made = measure("any", vectors, codes, Resamples(30, seed=0), clustering=False, seed=0)
+    assert made.figures["linear_probe_accuracy"].value == 0
 
 
 def test_silhouettes_are_those_of_scikit_learn():
@@ -373,6 +435,9 @@ def test_the_interval_covers_the_truth_of_all_collections(
     truth = float(np.mean([figure.value for figure in figures if figure.value is not None]))
     share = covered(len(figures), lambda seed: (figures[seed], truth))
     assert share >= 0.91
+    wide = np.mean([(figure.high or 0) - (figure.low or 0) for figure in figures])
+    needed = 2 * 1.96 * np.std([figure.value for figure in figures], ddof=1)
+    assert wide < 1.75 * needed  # one that is wide enough always would say nothing
 
 
 @pytest.mark.parametrize("samples", [6, 25])

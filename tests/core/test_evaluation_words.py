@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,14 @@ def test_a_curve_that_does_not_hold_is_not_continued():
     assert not found.held
     assert found.accuracy.why is not None
     assert "at 40; measured 0.70" in found.accuracy.why
+    x = np.array([1, 2, 5, 10, 20, 40])
+    near = np.tile(0.9 - 0.5 * x**-0.4, (5, 1))
+    near[:, -1] += 0.0021  # a miss that two digits would hide
+    why = extend(x.tolist(), near, seed=0).accuracy.why
+    assert why is not None
+    *_, ends, measured = re.findall(r"0\.\d+ to 0\.\d+|0\.\d+", why)
+    assert len(measured) == 5
+    assert float(measured) > float(ends.split(" to ")[1])
     rng = np.random.default_rng(0)
     noisy = np.clip(rng.normal(0.5, 0.3, size=(4, 6)), 0, 1)
     assert extend([1, 2, 5, 10, 20, 40], noisy, seed=0).accuracy.value is None
@@ -176,6 +185,31 @@ def test_rows_of_kinds():
         wrong = sum(taken["images"] for taken in row["taken_for"])
         assert wrong == (decided != codes[mine]).sum()
         assert row["told_apart"]
+
+
+def test_kinds_that_are_not_told_apart():
+    # 2 of 20 right at best is below a half for sure; 8 of 20 may be chance; of 3 nothing is said
+    codes = np.repeat([0, 1, 2], [20, 20, 3])
+    knn, by_probe = np.zeros(43, np.int64), np.zeros(43, np.int64)
+    knn[:19], knn[20:28], by_probe[:18], by_probe[20:27] = 1, 1, 1, 1
+    made = Measured("any", 2, {}, decided={"knn": knn, "probe": by_probe})
+    rows = per_kind(made, codes, ["a", "b", "c"], Resamples(43, seed=0))
+    assert {each["kind"]: each["told_apart"] for each in rows} == {"a": False, "b": True, "c": None}
+
+
+def test_recall_of_a_kind_is_over_samples_where_they_are_known():
+    """Two samples all right and two all wrong say little, however many images they have."""
+    samples = np.repeat(np.arange(6), 20)
+    codes = np.repeat([0, 1], [80, 40])
+    decided = np.where(samples < 2, 1, codes)
+    made = Measured("any", 2, {}, decided={"knn": decided, "probe": decided})
+    by_image = per_kind(made, codes, ["a", "b"], Resamples(120, seed=0))[1]
+    resamples = Resamples(120, samples=samples, seed=0)
+    by_sample = per_kind(made, codes, ["a", "b"], resamples)[1]
+    assert by_image["kind"] == by_sample["kind"] == "a"
+    assert by_image["knn_recall"]["value"] == by_sample["knn_recall"]["value"] == 0.5
+    narrow, wide = (np.ptp(each["knn_recall"]["ci95"]) for each in (by_image, by_sample))
+    assert wide > 2 * narrow
 
 
 # verdicts

@@ -7,6 +7,7 @@ import streamlit as st
 from core.errors import CoreError
 from dashboard import state
 from dashboard.parts import empty, rounds
+from dashboard.parts.chosen import chosen_page
 from dashboard.parts.deciding import concluded_from, decide
 from dashboard.parts.growing import grow_page
 from dashboard.parts.labelling import who
@@ -59,6 +60,9 @@ def finished(current: rounds.Held) -> None:
     practise("Practise", ":material/school:")
 
 
+if these := st.query_params.get("these"):
+    chosen_page(view, these)
+    st.stop()
 digest = st.query_params.get("grow")
 if digest:
     with st.sidebar:

@@ -22,11 +22,14 @@ class Best:
     encoder: str
     rivals: tuple[str, ...]
     """Those that may be as good: the difference is not real, or not known to be."""
+    others: tuple[str, ...]
+    """All that it was compared with."""
 
     @property
     def sentence(self) -> str:
         if not self.rivals:
-            return f"{self.purpose}, {self.encoder} is better than the others for sure."
+            than = self.others[0] if len(self.others) == 1 else "all others"
+            return f"{self.purpose}, {self.encoder} is better than {than} for sure."
         *others, last = self.rivals
         named = f"{', '.join(others)} or {last}" if others else last
         return f"{self.purpose}, {self.encoder} comes out first, but {named} may be as good."
@@ -53,7 +56,8 @@ def best(meta: Mapping[str, Any]) -> list[Best]:
             if (gap := difference(meta, figure, row["encoder"], first["encoder"])) is None
             or not is_real(gap)
         )
-        found.append(Best(purpose, figure, first["encoder"], rivals))
+        names = tuple(row["encoder"] for row in others)
+        found.append(Best(purpose, figure, first["encoder"], rivals, names))
     return found
 
 

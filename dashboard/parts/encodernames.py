@@ -1,4 +1,4 @@
-"""Encoders on a page: a colour each, the same in every plot, and names short enough to read."""
+"""Encoders on a page: a colour each, the same in every plot, and names a person can read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from core.evaluation.subject import BY_SIZE
 DARK = ("#3bc9db", "#ff9f5a", "#b197fc", "#69db7c", "#f783ac", "#adb5bd")
 """The same hues where the ground is dark."""
 GREY = "#868e96"
-LETTERS = 34
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:
@@ -35,23 +34,19 @@ def called(name: str) -> str:
     Examples
     --------
     >>> called("joined:descriptors+precomputed:pixels"), called("descriptors")
-    ('descriptors + precomputed:pixels, side by side', 'descriptors')
+    ('descriptors + precomputed:pixels, joined', 'descriptors')
     """
     if not name.startswith(PREFIX):
         return name
-    return f"{' + '.join(name.removeprefix(PREFIX).split('+'))}, side by side"
+    return f"{' + '.join(name.removeprefix(PREFIX).split('+'))}, joined"
 
 
-def short(name: str) -> str:
-    """A long name's beginning and end.
-
-    Examples
-    --------
-    >>> short("openclip:hf-hub:project-oceania/CLIP-ViT-B-16.bioclip-pt.planktonzilla-pt")
-    'openclip:hf-hub:p…planktonzilla-pt'
-    """
-    text = called(name)
-    return text if len(text) <= LETTERS else f"{text[: LETTERS // 2]}…{text[1 - LETTERS // 2 :]}"
+def heading(name: str) -> str:
+    """HTML of a name at the head of a column, with places where a long one may break."""
+    text = escape(called(name))
+    for mark in "/:+-.":
+        text = text.replace(mark, f"{mark}<wbr>")
+    return text
 
 
 def legend(names: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from core.evaluation.best import best
 from core.evaluation.storing import Evaluation
 from dashboard import state
-from dashboard.parts.encodernames import called, colours
+from dashboard.parts.encodernames import called, colours, heading
 
 BROWSE = {
     "good": ("good to browse", "green"),
@@ -60,14 +60,10 @@ def _readable(sentence: str, found: Evaluation) -> str:
 
 def _card(row: dict[str, Any], colour: str) -> None:
     verdict = row["verdict"]
-    name = state.as_text(called(row["encoder"]))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(
-            f'<i style="display:block;width:.8rem;height:.8rem;border-radius:50%;'
-            f'background:{colour}"></i>',
-            width="content",
-        )
-        st.markdown(f"**{name}**", width="stretch")
+    st.html(
+        f'<b><i style="display:inline-block;width:.75rem;height:.75rem;border-radius:50%;'
+        f'margin-right:.45rem;background:{colour}"></i>{heading(row["encoder"])}</b>'
+    )
     with st.container(horizontal=True, gap="small"):
         for words, said in ((BROWSE, verdict["browse"]), (LABEL, verdict["label"])):
             text, tone = words[said]

@@ -1,4 +1,4 @@
-"""How robust encoders are, what they cost, and keeping them side by side as one more."""
+"""How robust encoders are, what they cost, and keeping them joined as one more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.evaluation.joining import name_of_joined
 from core.evaluation.storing import PREFIX, Evaluation
 from core.library import View
 from dashboard import state
-from dashboard.parts.encodernames import called, colours
+from dashboard.parts.encodernames import called, colours, heading
 from dashboard.parts.evaluations import begin, encoders_of
 
 COSTS = {
@@ -105,7 +105,7 @@ def _table(
 ) -> str:
     paint = colours(found.encoders)
     head = "".join(
-        f'<th scope="col"><i style="background:{paint[name]}"></i>{escape(called(name))}</th>'
+        f'<th scope="col"><i style="background:{paint[name]}"></i>{heading(name)}</th>'
         for name in names
     )
     lines = "".join(
@@ -131,7 +131,7 @@ def keep(view: View, found: Evaluation) -> None:
     if len(plain) < 2:
         return
     name = _joined(found) or name_of_joined(plain)
-    st.subheader("Side by side as one more encoder", anchor=False)
+    st.subheader("Joined as one more encoder", anchor=False)
     kept = name in there
     if kept:
         st.markdown(

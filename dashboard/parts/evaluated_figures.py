@@ -15,7 +15,7 @@ from core.evaluation.measuring import FIGURES
 from core.evaluation.report import DRAWN, TITLES
 from core.evaluation.storing import Evaluation
 from dashboard import state
-from dashboard.parts.encodernames import GREY, called, colours, legend
+from dashboard.parts.encodernames import GREY, called, colours, heading, legend
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure as Plot
@@ -52,8 +52,8 @@ def figures(found: Evaluation) -> None:
         alt="Figures with their 95 % intervals, a dot an encoder. The table below says the same.",
     )  # fmt: skip
     st.caption(
-        "Dots with their 95 % intervals. The grey mark is chance (labels shuffled), the outlined "
-        "one what a perfect encoder would get; further right is better."
+        "Dots with their 95 % intervals; further right is better. The thick grey line is chance "
+        "(labels shuffled), the thin one what a perfect encoder would get."
     )
     table(found, rows)
 
@@ -86,12 +86,12 @@ def picture(found: Evaluation, rows: Sequence[str]) -> Plot:
     chance = found.row(rows[0])["chance"]
     for name, marks, symbol, colour in (
         ("chance", {n: chance[n]["value"] for n in drawn if n in chance}, "line-ns", GREY),
-        ("at best", {n: ceiling.get(n, 1.0) for n in drawn}, "line-ns-open", GREY),
+        ("at best", {n: ceiling.get(n, 1.0) for n in drawn}, "line-ns", GREY),
     ):
         plot.add_scatter(
             x=list(marks.values()), y=[drawn.index(n) for n in marks], mode="markers", name=name,
             marker={"symbol": symbol, "size": ROW + 10 * len(rows), "opacity": 0.7,
-                    "line": {"width": 3 if name == "chance" else 1, "color": colour}},
+                    "line": {"width": 4 if name == "chance" else 1.5, "color": colour}},
             hovertext=[f"{TITLES[n]}: {name} {value:.3f}" for n, value in marks.items()],
             hoverinfo="text",
         )  # fmt: skip
@@ -103,7 +103,7 @@ def picture(found: Evaluation, rows: Sequence[str]) -> Plot:
                "zeroline": False, "tickvals": [0, 0.25, 0.5, 0.75, 1]},
         yaxis={"range": [len(drawn) - 0.45, -0.55], "fixedrange": True, "showgrid": False,
                "zeroline": False, "tickmode": "array", "tickvals": list(range(len(drawn))),
-               "ticktext": [_wrapped(TITLES[name]) for name in drawn], "automargin": True},
+               "ticktext": [_alone(name) for name in drawn], "automargin": True},
     )  # fmt: skip
     return plot
 
@@ -113,8 +113,12 @@ def _lowest(found: Evaluation, rows: Sequence[str], drawn: Sequence[str]) -> flo
     return min((each.low for each in every if each.low is not None), default=0.0)
 
 
-def _wrapped(text: str) -> str:
-    """A title on two lines, so that the plot keeps its room on a narrow page."""
+def _alone(name: str) -> str:
+    """A title on two lines, which says everything where the one before it is not drawn."""
+    text = TITLES[name]
+    for begins, means in (("knn", "5 nearest vote"), ("linear_probe", "a classifier")):
+        if name.startswith(begins):
+            text = text.replace("the same", means, 1)
     head, comma, tail = text.partition(", ")
     return f"{head},<br>{tail}" if comma else text
 
@@ -138,7 +142,7 @@ def _html(found: Evaluation, rows: Sequence[str]) -> str:
     ref, ceiling = rows[0], found.meta["ceiling"]
     paint = colours([r["encoder"] for r in (*found.meta["encoders"], *found.meta["baselines"])])
     head = "".join(
-        f'<th scope="col"><i style="background:{paint[row]}"></i>{escape(called(row))}</th>'
+        f'<th scope="col"><i style="background:{paint[row]}"></i>{heading(row)}</th>'
         for row in rows
     )
     chance = found.row(found.encoders[0])["chance"]

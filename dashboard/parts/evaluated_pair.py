@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.catalogue import Image
 from core.evaluation.storing import Evaluation
 from core.library import View
 from dashboard import state
@@ -130,7 +129,7 @@ def _disagreeing(
     ]
     event = gallery(
         tiles, key="pair odd", revision=f"{found.meta['at']} {first} {second}", tile_px=84,
-        selectable=False, height=260, label="Where they disagree most",
+        selectable=False, label="Where they disagree most",
     )  # fmt: skip
     clicked = None if event is None else event.clicked
     return None if clicked is None else images[clicked].id
@@ -140,35 +139,34 @@ def _neighbours(view: View, found: Evaluation, names: Sequence[str], query: str)
     """The query, and a row of its nearest for each encoder, one above the other."""
     lib, uid = state.library(), view.collection.uid
     there = {image.id: image for image in lib.catalogue.images(uid, [query])}
-    if query not in there:
-        st.caption("This image is gone from the collection.")
-        return None
     both = set(found.shared(query, names))
-    with st.container(key="split-query"):
-        left, right = st.columns([1, 5], gap="medium")
-    with left:
-        _query(view, found, there[query])
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"{len(both)} of {len(found.neighbours(names[0], query))} are found by both: "
+                   "framed, and marked ∩.", width="stretch")  # fmt: skip
         if st.button("Another image", icon=":material/shuffle:", key="pair random"):
             state.set_link(query=random.choice(found.ids))
             st.rerun(scope="fragment")
+        st.page_link(
+            "views/similar.py", label="Open in Similar", icon=":material/image_search:",
+            width="content", query_params={"collection": view.collection.name,
+                                           "encoder": view.encoding.encoder, "id": query},
+        )  # fmt: skip
+    if query not in there:
+        st.caption("This image is gone from the collection.")
+        return None
+    with st.container(key="split-query"):
+        left, right = st.columns([1, 7.4], gap="medium")
+    with left:
+        gallery(
+            [image_tile(uid, there[query], title=_kind_of(found, query) or None)],
+            key="pair query", revision=f"pair query {query}", tile_px=96, selectable=False,
+            label="The image",
+        )  # fmt: skip
     clicked = None
     with right:
         for place, name in enumerate(names):
             clicked = _row(view, found, name, query, both, place) or clicked
     return clicked
-
-
-def _query(view: View, found: Evaluation, image: Image) -> None:
-    kind = _kind_of(found, image.id)
-    gallery(
-        [image_tile(view.collection.uid, image, title=kind or None)], key="pair query",
-        revision=f"pair query {image.id}", tile_px=120, selectable=False, label="The image",
-    )  # fmt: skip
-    st.page_link(
-        "views/similar.py", label="Open in Similar", icon=":material/image_search:",
-        query_params={"collection": view.collection.name, "encoder": view.encoding.encoder,
-                      "id": image.id},
-    )  # fmt: skip
 
 
 def _row(
@@ -182,17 +180,16 @@ def _row(
     if kind:
         right = sum(_kind_of(found, id) == kind for id in ids)
         said.append(f"{right} of {len(ids)} are {state.as_text(kind)}")
-    said.append(f"{len(both)} found by both")
     st.markdown(" · ".join(said))
     tiles = [
-        replace(tile, mark="both" if image.id in both else None,
+        replace(tile, mark="∩" if image.id in both else None,
                 hint="found by both encoders" if image.id in both else None)
         for tile, image in zip(labelled_tiles(lib, uid, images), images, strict=True)
     ]  # fmt: skip
     shown = [image.id for image in images]
     clicked = selecting.ticked(
         tiles, shown, uid, key=f"pair row {place}", revision=f"{found.meta['at']} {name} {query}",
-        tile_px=66, label=f"Nearest with {called(name)}",
+        tile_px=62, label=f"Nearest with {called(name)}",
     )  # fmt: skip
     return None if clicked is None else shown[clicked]
 

@@ -7,9 +7,12 @@ from typing import Any, NoReturn
 
 import streamlit as st
 
+from core.encoders import KNOWN, describe
+from core.errors import CoreError
 from core.evaluation.storing import PREFIX, outdated
 from core.library import View
 from dashboard import state
+from dashboard.parts.adding import check_encoder
 from dashboard.parts.empty import start
 
 NAME = "evaluation"
@@ -36,7 +39,7 @@ def choose(uid: str, metas: Sequence[dict[str, Any]]) -> str:
     names = list(by_name)
     key = state.linked(NAME, names, names[0])
     chosen: str = st.selectbox(
-        "Encoders compared", names, key=key, width="stretch",
+        "Encoders compared", names, key=key, width=560,
         format_func=lambda name: f"{named(by_name[name])} · {_when(by_name[name])}",
         on_change=state.follow, args=(NAME, key), kwargs={"also": WITHIN},
     )  # fmt: skip
@@ -44,10 +47,12 @@ def choose(uid: str, metas: Sequence[dict[str, Any]]) -> str:
 
 
 def named(meta: dict[str, Any]) -> str:
-    """The encoders of an evaluation, with a word on those put side by side."""
+    """The encoders of an evaluation, with a word on those joined."""
     names = list(meta["covers"])
     side = len(meta["encoders"]) > len(names)
-    return " against ".join(names) + (" and both side by side" if side else "")
+    return " against ".join(names) + (
+        " and all joined" if side and len(names) > 2 else " and both joined" if side else ""
+    )
 
 
 def _when(meta: dict[str, Any]) -> str:
@@ -73,7 +78,7 @@ def form(view: View) -> None:
         another(view)
     plain = [name for name in chosen if not name.startswith(PREFIX)]
     join = st.checkbox(
-        "Also side by side", key="new evaluation join", disabled=len(plain) < 2,
+        "Also joined", key="new evaluation join", disabled=len(plain) < 2,
         help="Their vectors one after the other, each weighing the same, as one more encoder: "
         "often better than each alone.",
     )  # fmt: skip
@@ -103,25 +108,35 @@ def begin(view: View, encoders: Sequence[str], *, join: bool = False, robust: bo
 
 
 def another(view: View) -> None:
-    """How a collection comes to a second encoder."""
-    name = view.collection.name
-    with st.container(border=True):
+    """Only one encoder: how the collection comes to a second one."""
+    with st.container(border=True, key="another-encoder"):
         st.markdown(":material/info: **Only one encoder here: nothing to compare it with.**")
-        st.markdown(
-            "Encode the same images with another one on the command line; labels stay. Then the "
-            "two are compared image by image."
-        )
-        st.code(
-            f"python -m core index --collection {_quoted(name)} --encoder timm:resnet50.a1_in1k",
-            language="bash", wrap_lines=True,
-        )  # fmt: skip
-        st.caption("Collections lists the encoders there are, with what they download.")
-
-
-def _quoted(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            there = set(encoders_of(view))
+            encoder = st.selectbox(
+                "Encode the same images with", [name for name in KNOWN if name not in there],
+                accept_new_options=True, key="another encoder", width=420,
+            )  # fmt: skip
+            pressed = st.button(
+                "Encode them", icon=":material/play_arrow:", key="another go",
+                disabled=not encoder or state.settings().read_only
+                or bool(st.session_state.get("working")),
+            )  # fmt: skip
+        if encoder in KNOWN:
+            card = describe(encoder)
+            size = f" · downloads {card.download_mb:,.0f} MB once" if card.download_mb else ""
+            st.caption(f"{state.as_text(card.about)}{size}")
+        st.caption("Labels stay. Then the two are compared here, image by image.")
+    if not pressed:
+        return
+    try:
+        check_encoder(str(encoder))
+    except CoreError as error:
+        state.say(error)
+        return
+    name = view.collection.name
+    start(["index", "--collection", name, "--encoder", str(encoder), "--map"],
+          f"Encode {name} with {encoder}")  # fmt: skip
 
 
 def warn_outdated(view: View, meta: dict[str, Any]) -> None:

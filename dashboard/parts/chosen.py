@@ -12,7 +12,7 @@ from dashboard.parts import sets
 from dashboard.parts.gallery import gallery
 from dashboard.parts.labelling import give, last_given, who
 from dashboard.parts.naming import name_box
-from dashboard.parts.tiles import image_tile
+from dashboard.parts.tiles import image_tile, tile_size
 
 
 def chosen_page(view: View, digest: str) -> None:
@@ -60,8 +60,8 @@ def chosen_page(view: View, digest: str) -> None:
         st.rerun()
     last_given(lib, uid)
     event = gallery(
-        [image_tile(uid, image) for image in images], key="chosen images", revision=revision,
-        selected=ticked, tile_px=110, label="Chosen images",
+        [image_tile(uid, image, title=tile_size(image)) for image in images],
+        key="chosen images", revision=revision, selected=ticked, tile_px=110, label="Chosen images",
     )  # fmt: skip
     if event is not None:
         now = set(event.selected)

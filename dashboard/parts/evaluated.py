@@ -23,6 +23,8 @@ LABEL = {
     "no": ("check every label", "red"),
     "unknown": ("labelling: not known", "gray"),
 }
+FEW = 0.5
+"""Where a perfect encoder gets less than this of the 24 nearest, figures are a first guess."""
 RULES = """
 **Browsing** (are neighbours of the same kind?), by how far the share of the 24 nearest that are of
 an image's kind is on the way from chance to what a perfect encoder gets, at the lower end of its
@@ -90,5 +92,12 @@ def measured_on(found: Evaluation) -> None:
         )
         with st.popover("How verdicts come about", icon=":material/gavel:", type="tertiary"):
             st.markdown(RULES)
+    best_of_24 = meta["ceiling"].get("precision_at_24")
+    if best_of_24 is not None and best_of_24 < FEW:
+        st.caption(
+            ":material/warning: A first guess: there are so few images of each kind that even a "
+            f"perfect encoder would find {best_of_24 * 24:.1f} of 24. Label more of each kind "
+            "before deciding anything by it."
+        )
     for note in meta["notes"]:
         st.caption(f":material/info: {state.as_text(note[:1].upper() + note[1:])}.")

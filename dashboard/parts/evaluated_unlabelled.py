@@ -32,7 +32,9 @@ def without_labels(view: View, found: Evaluation) -> None:
             f"of an image's nearest; by chance it would be {pair['chance']:.0%}. Where they do not "
             "agree, one of them is wrong: see *Side by side*."
         )
-    if not said["agreement"]:
+    if not said["agreement"] and len(encoders_of(view)) < 2:
+        another(view)
+    elif not said["agreement"]:
         st.markdown(":material/compare_arrows: With a second encoder it could be said how far the "
                     "two agree on what is alike.")  # fmt: skip
     for one in said["clusterings"]:

@@ -75,7 +75,7 @@ def form(view: View) -> None:
         "Encoders", names, default, max_selections=MOST, key=f"new evaluation {names}",
     )  # fmt: skip
     if len(names) < 2:
-        another(view)
+        another(view, key="form")
     plain = [name for name in chosen if not name.startswith(PREFIX)]
     join = st.checkbox(
         "Also joined", key="new evaluation join", disabled=len(plain) < 2,
@@ -107,18 +107,18 @@ def begin(view: View, encoders: Sequence[str], *, join: bool = False, robust: bo
     start(arguments, f"Evaluate {' and '.join(encoders)}")
 
 
-def another(view: View) -> None:
+def another(view: View, *, key: str = "here") -> None:
     """Only one encoder: how the collection comes to a second one."""
-    with st.container(border=True, key="another-encoder"):
+    with st.container(border=True, key=f"another-encoder-{key}"):
         st.markdown(":material/info: **Only one encoder here: nothing to compare it with.**")
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             there = set(encoders_of(view))
             encoder = st.selectbox(
                 "Encode the same images with", [name for name in KNOWN if name not in there],
-                accept_new_options=True, key="another encoder", width=420,
+                accept_new_options=True, key=f"another encoder {key}", width=420,
             )  # fmt: skip
             pressed = st.button(
-                "Encode them", icon=":material/play_arrow:", key="another go",
+                "Encode them", icon=":material/play_arrow:", key=f"another go {key}",
                 disabled=not encoder or state.settings().read_only
                 or bool(st.session_state.get("working")),
             )  # fmt: skip

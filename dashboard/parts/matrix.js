@@ -79,6 +79,14 @@ function mark(root, data) {
   if (buttons.length && !buttons.some((button) => button.tabIndex === 0)) buttons[0].tabIndex = 0;
 }
 
+// A large matrix leaves its pictures below the edge of the window: bring them half way up.
+function showBelow(root) {
+  const main = root.getRootNode().host?.closest("[data-testid=stMain]");
+  const below = root.getBoundingClientRect().bottom - 0.45 * window.innerHeight;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (below > 0) main?.scrollBy({ top: below, behavior: calm ? "auto" : "smooth" });
+}
+
 function light(root, target) {
   const button = target?.closest?.(".mx-cell");
   const [row, column] = button ? [Number(button.dataset.row), Number(button.dataset.column)] : [-1, -1];
@@ -105,6 +113,7 @@ function listen(root) {
     const { data } = root.component;
     const clicked = [Number(button.dataset.row), Number(button.dataset.column)];
     mark(root, { ...data, chosen: clicked });
+    root.clicked = clicked.join();
     root.component.setStateValue("event", { seq: nextSeq(), revision: data.revision, clicked });
   });
   root.addEventListener("mouseover", (event) => light(root, event.target));
@@ -127,4 +136,8 @@ export default function (component) {
     root.mx = build(root, component);
   }
   mark(root, component.data);
+  if (root.clicked && root.clicked === component.data.chosen?.join()) {
+    root.clicked = null;
+    setTimeout(() => showBelow(root), 150); // once they are there
+  }
 }

@@ -95,4 +95,4 @@ else:
     if not labelled:
         verdicts(found)
     without_labels(view, found)
-    first_estimate(view, labelled=found.meta["labelled"])
+    first_estimate(view, labelled=found.meta["labelled"], primary=not labelled)

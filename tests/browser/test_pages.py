@@ -32,7 +32,17 @@ ROOT = Path(__file__).parents[2]
 APP = ROOT / "dashboard" / "app.py"
 HOSTILE = "<img src=x onerror=window.hacked=1>"
 LONG_MS = 240_000  # a job: another process that imports everything first
-PAGES = ("", "similar", "map", "clusters", "label", "composition", "selection", "collections")
+PAGES = (
+    "",
+    "similar",
+    "map",
+    "clusters",
+    "label",
+    "composition",
+    "evaluate",
+    "selection",
+    "collections",
+)
 WATCH = """new MutationObserver(() => {
   for (const box of document.querySelectorAll('[data-testid=stException]')) {
     if (!box.told) { box.told = true; window.redBox(box.innerText); }

@@ -450,6 +450,8 @@ def arrived(page: Page, name: str) -> None:
         page.get_by_text("Nothing selected yet").wait_for()
     elif name == "composition":
         page.locator(".js-plotly-plot .trace.bars").first.wait_for()
+    elif name == "evaluate":
+        page.get_by_role("heading", name="Not evaluated yet").wait_for()
     else:
         page.locator(".tile").first.wait_for()
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from core.columns import Columns, Field
     from core.composition import Kinds
     from core.encoders.base import Encoder
+    from core.evaluation.storing import Evaluation
     from core.grouping import Grouping
     from core.mapdata import MapData
     from core.mapdrawn import Drawn
@@ -275,6 +276,30 @@ def _standing(lib: Library, current: _Current, checkup: _Held, _labels: int) -> 
     from core.checkups import standing as found
 
     return found(lib, current.view, checkup.what)
+
+
+def evaluation(uid: str, name: str) -> Evaluation:
+    """A stored evaluation, read again only when it was made anew.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none of that name.
+    WorkspaceError
+        If it is damaged.
+    """
+    from core.evaluation.storing import path_of
+
+    lib = library()
+    path = path_of(lib.workspace, uid, name)
+    return _evaluation(lib, uid, name, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@lru_cache(maxsize=4)
+def _evaluation(lib: Library, uid: str, name: str, _stamp: int) -> Evaluation:
+    from core.evaluation.storing import load
+
+    return load(lib.workspace, uid, name)
 
 
 def grouping(current: View, name: str, *, guess: bool = False) -> Grouping:

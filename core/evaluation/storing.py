@@ -16,6 +16,7 @@ from core.errors import NotFoundError, RangeError, WorkspaceError
 from core.evaluation.classes import rows_behind
 from core.evaluation.figures import Figure
 from core.evaluation.measuring import Measured
+from core.evaluation.unlabelled import shared_share
 from core.library import Library
 from core.results import Column, load_result, read_meta, save_result
 from core.workspace import Workspace, slug
@@ -129,6 +130,14 @@ class Evaluation:
         lists = [self.neighbours(encoder, id) for encoder in encoders]
         every = set(lists[0]).intersection(*lists[1:])
         return [other for other in lists[0] if other in every]
+
+    def least_shared(self, first: str, second: str, *, most: int = 24) -> list[tuple[str, float]]:
+        """Ids whose nearest others the two encoders share least, with the share; for no labels."""
+        for encoder in (first, second):
+            self.row(encoder)
+        share = shared_share(self.near[first], self.near[second])
+        order = np.argsort(share, kind="stable")[:most]
+        return [(self.ids[row], float(share[row])) for row in order]
 
 
 def name_of(encoders: Sequence[str]) -> str:

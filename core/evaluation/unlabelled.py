@@ -18,7 +18,7 @@ ALIKE = 0.05
 """Of the median distance to the nearest: what is nearer is nearly the same picture."""
 
 
-def shared_share(first: Near, second: Near) -> NDArray[np.float64]:
+def shared_share(first: NDArray[np.integer], second: NDArray[np.integer]) -> NDArray[np.float64]:
     """(n,) share of each image's nearest others that both encoders find.
 
     Examples

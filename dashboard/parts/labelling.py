@@ -31,8 +31,8 @@ def label_images(lib: Library, uid: str, ids: Sequence[str]) -> None:
             help=None if name and by else "Say what they are, and who says so.",
         )  # fmt: skip
     if said and name:
-        _label(lib, uid, ids, label=name, by=by)
-    _last(lib, uid)
+        give(lib, uid, ids, label=name, by=by)
+    last_given(lib, uid)
 
 
 def who(*, width: int | Literal["stretch"] = "stretch") -> str:
@@ -57,7 +57,8 @@ def _named(key: str) -> None:
     st.session_state.who = st.session_state[key].strip()
 
 
-def _label(lib: Library, uid: str, ids: Sequence[str], *, label: str, by: str) -> None:
+def give(lib: Library, uid: str, ids: Sequence[str], *, label: str, by: str) -> None:
+    """Give images a label; an error is shown."""
     try:
         said = [Decision(id, label) for id in ids]
         action = labels.record(lib.catalogue, uid, said, by=by, how="selection")
@@ -67,7 +68,7 @@ def _label(lib: Library, uid: str, ids: Sequence[str], *, label: str, by: str) -
     st.session_state.labelled = (uid, action, len(ids), label, by)
 
 
-def _last(lib: Library, uid: str) -> None:
+def last_given(lib: Library, uid: str) -> None:
     """What was said last in this session, until it is taken back."""
     done = st.session_state.get("labelled")
     if done is None or done[0] != uid:

@@ -41,6 +41,15 @@ WITHOUT = (
     "since",
     "until",
     "before",
+    "evaluation",
+    "ref",
+    "look",
+    "way",
+    "taken",
+    "first",
+    "second",
+    "query",
+    "these",
 )  # fmt: skip - they belong to a collection
 
 

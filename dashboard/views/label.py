@@ -8,6 +8,7 @@ from core.errors import CoreError
 from core.queueing import STRATEGIES
 from dashboard import state
 from dashboard.parts import empty, rounds
+from dashboard.parts.chosen import chosen_page
 from dashboard.parts.deciding import concluded_from, decide
 from dashboard.parts.growing import grow_page
 from dashboard.parts.labelling import who
@@ -56,6 +57,9 @@ def finished(current: rounds.Held) -> None:
     practise("Practise", ":material/school:")
 
 
+if these := st.query_params.get("these"):
+    chosen_page(view, these)
+    st.stop()
 digest = st.query_params.get("grow")
 if digest:
     with st.sidebar:

@@ -32,7 +32,17 @@ ROOT = Path(__file__).parents[2]
 APP = ROOT / "dashboard" / "app.py"
 HOSTILE = "<img src=x onerror=window.hacked=1>"
 LONG_MS = 240_000  # a job: another process that imports everything first
-PAGES = ("", "similar", "map", "clusters", "label", "composition", "selection", "collections")
+PAGES = (
+    "",
+    "similar",
+    "map",
+    "clusters",
+    "label",
+    "composition",
+    "evaluate",
+    "selection",
+    "collections",
+)
 WATCH = """new MutationObserver(() => {
   for (const box of document.querySelectorAll('[data-testid=stException]')) {
     if (!box.told) { box.told = true; window.redBox(box.innerText); }
@@ -440,6 +450,8 @@ def arrived(page: Page, name: str) -> None:
         page.get_by_text("Nothing selected yet").wait_for()
     elif name == "composition":
         page.locator(".js-plotly-plot .trace.bars").first.wait_for()
+    elif name == "evaluate":
+        page.get_by_role("heading", name="Not evaluated yet").wait_for()
     else:
         page.locator(".tile").first.wait_for()
 

@@ -13,9 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from core import label_commands
 from core.errors import CancelledError, CoreError
-from core.library import Library, View
 from core.progress import File, Progress, Report, Terminal
 from core.settings import Settings
 from core.sources import MAX_UM_PER_PX
@@ -23,10 +21,11 @@ from core.workspace import NO_ROOM, log
 
 if TYPE_CHECKING:
     from core.edits import Change
+    from core.library import Library, View
     from core.sources.vectors import VectorSource
 
 Arguments = argparse.Namespace
-Command = Callable[[Library, Arguments, Report], dict[str, Any]]
+Command = Callable[["Library", Arguments, Report], dict[str, Any]]
 
 
 SHOWN = 100
@@ -35,10 +34,21 @@ SHOWN = 100
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, like all others, and that takes no shortened options:
-    those of today could mean something else tomorrow."""
+    those of today could mean something else tomorrow.
 
-    def __init__(self, **options: Any) -> None:
+    With `fill` its arguments are added when it is asked: other commands start without what those
+    of `labels` import.
+    """
+
+    def __init__(self, *, fill: Callable[[Parser], None] | None = None, **options: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **options})
+        self._fill = fill
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        fill, self._fill = self._fill, None
+        if fill is not None:
+            fill(self)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         raise CoreError(f"{self.prog}: {message}; see `{self.prog} --help`")
@@ -693,9 +703,23 @@ def parser() -> Parser:
     )
     one.add_argument("--by", default="someone", metavar="WHO", help="who edits")
 
+    def labels(made: Parser) -> None:
+        from core import label_commands
+
+        label_commands.register(made, [shared, on_collection])
+
     what = "Decide what images are, take it back, look it up, carry it away and bring it in"
-    one = commands.add_parser("labels", help=what, description=what)
-    label_commands.register(one, [shared, on_collection])
+    commands.add_parser("labels", help=what, description=what, fill=labels)
+
+    def screen(made: Parser) -> None:
+        from core import apply_commands, screen_commands
+
+        inner = made.add_subparsers(dest="screen_command", metavar="COMMAND", required=True)
+        screen_commands.register(inner, [shared], [shared, on_collection])
+        apply_commands.register(inner, [shared])
+
+    what = "A filter that decides which images to keep: train it, run it, check what it loses"
+    commands.add_parser("screen", help=what, description=what, fill=screen)
 
     one = add("export", export_command, on_collection)
     one.add_argument("--format", required=True, help="csv, parquet, ecotaxa, zip or sheet")
@@ -716,6 +740,12 @@ def parser() -> Parser:
 
 def run(arguments: Arguments) -> dict[str, Any]:
     """Run one parsed command; nothing but its result may reach stdout."""
+    if hasattr(arguments, "alone"):  # needs no workspace
+        with contextlib.redirect_stdout(sys.stderr):
+            alone: dict[str, Any] = arguments.alone(arguments, Terminal())
+        return alone
+    from core.library import Library
+
     settings = Settings.from_environment(
         os.environ, workspace=arguments.workspace, store=arguments.store
     )
@@ -795,7 +825,7 @@ def one_line(error: BaseException) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 done, 1 our fault, 2 the user's input."""
+    """Run the command line; 0 done, 1 our fault, 2 the user's input, else what a command says."""
     # threads that spin while they wait take 2 to 4 times as long once anything else runs here
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for stream in (sys.stdout, sys.stderr):
@@ -828,7 +858,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, had enough
         sys.stdout = io.StringIO()
-    return 0
+    return getattr(arguments, "code", 0)
 
 
 if __name__ == "__main__":

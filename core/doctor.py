@@ -224,7 +224,7 @@ class _Patient:
                 self._store.drop_named(name)
         if left:
             self._say(f"{len(left)} unused sets of vectors are in the store", self._repair)
-        for part in ("snapshots", "measures", "thumbnails", "maps", "clusterings"):
+        for part in ("snapshots", "measures", "thumbnails", "maps", "clusterings", "screens"):
             for path in _folders(self._workspace.root / part):
                 if path.name not in encodings:
                     self._left(path, "belongs to no collection")

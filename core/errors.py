@@ -67,6 +67,10 @@ class StoreError(CoreError):
     """The vector store does not answer, or holds something unexpected."""
 
 
+class BundleError(CoreError):
+    """An exported filter that is damaged, cut short, or of another version."""
+
+
 class StaleError(CoreError):
     """The collection changed since the page was drawn."""
 

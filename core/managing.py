@@ -57,7 +57,9 @@ def size_on_disk(library: Library, collection: Collection) -> int:
     """Bytes the collection takes in the workspace, Chroma's shared files not counted."""
     workspace, uid = library.workspace, collection.uid
     folders = [workspace.snapshots(uid), workspace.thumbnails(uid)]
-    folders += [workspace.root / part / uid for part in ("measures", "maps", "clusterings")]
+    folders += [
+        workspace.root / part / uid for part in ("measures", "maps", "clusterings", "screens")
+    ]
     return sum(
         path.stat().st_size
         for folder in folders
@@ -100,7 +102,7 @@ def delete(library: Library, name: str, *, encoder: str | None = None) -> dict[s
                 folder = workspace.root / part / uid / slug(encoding.encoder)
                 shutil.rmtree(folder, ignore_errors=True)
         if whole:
-            for part in ("snapshots", "measures", "thumbnails", "maps", "clusterings"):
+            for part in ("snapshots", "measures", "thumbnails", "maps", "clusterings", "screens"):
                 shutil.rmtree(workspace.root / part / uid, ignore_errors=True)
     return {
         "deleted": name,

@@ -7,6 +7,8 @@ that one file only.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import multiprocessing
 import os
 import threading
@@ -17,6 +19,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import TypeAlias
 
 from core.arrays import Rgb
@@ -27,6 +30,10 @@ from core.sources.remote_guard import shown
 
 INLINE = 32  # up to so many images, starting workers takes longer than it saves
 
+WINDOW = 2_048  # images a stream knows of at a time: some 20 s of work
+
+STREAM_ROOM = 64 * 2**20  # bytes fetched ahead in a stream, whose promise is little memory
+
 
 @dataclass(frozen=True)
 class Task:
@@ -34,8 +41,8 @@ class Task:
 
     id: str
     uri: str
-    thumbnails: str
-    """Folder of the collection's thumbnails."""
+    thumbnails: str | None = None
+    """Folder of the collection's thumbnails; None makes none."""
     value_range: tuple[float, float] | None = None
 
 
@@ -81,7 +88,9 @@ def prepare_all(
         workers = 0 if len(listed) <= INLINE else os.cpu_count() or 1
     with ReadAhead([task.uri for task in listed]) as ahead:
         if workers:
-            yield from _Pool(prepare, workers).run(listed, ahead)
+            with _Pool(prepare, workers) as pool:
+                for _, _, result in pool.run(listed, ahead):
+                    yield result
             return
         for task in listed:
             data = ahead.next()
@@ -92,6 +101,51 @@ def prepare_all(
             )
             ahead.done()
             yield result
+
+
+def prepare_stream(
+    tasks: Iterable[Task], prepare: Prepare, *, workers: int | None = None, window: int = WINDOW
+) -> Iterator[tuple[Task, Ready | Failed, bytes | None]]:
+    """The same for any number of images, of which only some are held at a time.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+        Taken a window at a time; the workers stay the same.
+    prepare : picklable callable
+        An encoder's `prepare`.
+    workers : int, optional
+        Processes; by default one a core, none for a handful of images; 0 is this process itself.
+    window : int
+        Images whose addresses are known at a time; between two windows little is waited for.
+
+    Yields
+    ------
+    task : Task
+    outcome : Ready or Failed
+    data : bytes or None
+        The file's bytes where they were fetched from afar, so that nobody asks for them again.
+    """
+    upcoming = iter(tasks)
+    with contextlib.ExitStack() as stack:
+        pool: _Pool | None = None
+        while listed := list(itertools.islice(upcoming, window)):
+            if workers is None:
+                workers = 0 if len(listed) <= INLINE else os.cpu_count() or 1
+            if workers and pool is None:
+                pool = stack.enter_context(_Pool(prepare, workers))
+            with ReadAhead([task.uri for task in listed], room=STREAM_ROOM) as ahead:
+                if pool is not None:
+                    for task, data, result in pool.run(listed, ahead):
+                        yield task, result, data if isinstance(data, bytes) else None
+                    continue
+                for task in listed:
+                    found = ahead.next()
+                    ahead.done()
+                    if isinstance(found, ImageError):
+                        yield task, _failed(task, found.reason), None
+                    else:
+                        yield task, prepare_one(task, prepare, found), found
 
 
 def prepare_one(task: Task, prepare: Prepare, data: bytes | None = None) -> Ready | Failed:
@@ -113,7 +167,8 @@ def prepare_one(task: Task, prepare: Prepare, data: bytes | None = None) -> Read
         picture = read_picture(task.uri, value_range=task.value_range, data=data)
         image, digest = picture.pixels, picture.content_hash
         prepared = prepare(image)
-        write_thumbnail(image, thumbnail_path(Path(task.thumbnails), digest))
+        if task.thumbnails is not None:
+            write_thumbnail(image, thumbnail_path(Path(task.thumbnails), digest))
     except ImageError as error:
         return _failed(task, error.reason)
     except MemoryError:
@@ -167,29 +222,40 @@ class _Pool:
             initargs=(self._prepare, os.getpid()),
         )
 
-    def run(self, tasks: list[Task], ahead: ReadAhead) -> Iterator[Ready | Failed]:
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def run(
+        self, tasks: list[Task], ahead: ReadAhead
+    ) -> Iterator[tuple[Task, _Data, Ready | Failed]]:
+        """Each task with what was fetched for it and what became of it, in their order."""
         waiting: deque[tuple[Task, _Data, Future[Ready | Failed]]] = deque()
         left = deque(tasks)
-        try:
-            while left or waiting:
-                # what is still being fetched is waited for only when there is nothing else to do
-                while left and len(waiting) < self._ahead and (not waiting or ahead.ready()):
-                    task, data = left.popleft(), ahead.next()
-                    waiting.append((task, data, self._submit(task, data)))
-                task, data, future = waiting.popleft()
-                try:
-                    result = future.result()
-                except BrokenProcessPool:
-                    again = [(task, data), *((t, d) for t, d, _ in waiting)]
-                    waiting.clear()
-                    for result in self._one_by_one(again):
-                        ahead.done()
-                        yield result
-                    continue
-                ahead.done()
-                yield result
-        finally:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        while left or waiting:
+            # what is still being fetched is waited for only when there is nothing else to do
+            while left and len(waiting) < self._ahead and (not waiting or ahead.ready()):
+                task, data = left.popleft(), ahead.next()
+                waiting.append((task, data, self._submit(task, data)))
+            task, data, future = waiting.popleft()
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                again = [(task, data), *((t, d) for t, d, _ in waiting)]
+                waiting.clear()
+                for (task, data), result in zip(again, self._one_by_one(again), strict=True):
+                    ahead.done()
+                    yield task, data, result
+                continue
+            ahead.done()
+            yield task, data, result
 
     def _submit(self, task: Task, data: _Data) -> Future[Ready | Failed]:
         outcome: Future[Ready | Failed] = Future()

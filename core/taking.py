@@ -10,7 +10,7 @@ import re
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 
 from core import labels
@@ -20,6 +20,7 @@ from core.cells import is_formula, unescaped
 from core.errors import ImageError, NotFoundError, SourceError
 from core.images import ValueRange, original
 from core.library import Library
+from core.naming import file_name
 from core.progress import Meter, Report, nobody
 from core.ranging import value_range_of
 from core.sources.uri import REMOTE, parse
@@ -57,10 +58,6 @@ COLUMNS = (
     "height",
     "problem",
 )
-
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
-_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
-_LONGEST = 100  # bytes of a folder's or file's name; unpackers stop at 255 of a whole path
 
 
 def expected_size(images: Sequence[Image], *, unknown: int = UNKNOWN) -> int:
@@ -247,46 +244,6 @@ def _too_much(count: int, size: int, limit: int) -> SourceError:
         f"{limit / 2**30:,.1f} GB; take fewer, or use `python -m core export --collection NAME "
         "--format zip --ids-from FILE -o FILE.zip` with the CSV of the selection"
     )
-
-
-def file_name(id: str, suffix: str, taken: set[str]) -> str:
-    """A path in a zip that every system can unpack, and no other image has.
-
-    Parameters
-    ----------
-    id : str
-        Folders and name of the image.
-    suffix : str
-        Of the file that is packed: ``.png``; added where the id ends otherwise.
-    taken : set of str
-        Names there are, in small letters; the new one is added.
-
-    Examples
-    --------
-    >>> taken = {"manifest.csv"}
-    >>> file_name("run/a:b/../x.png", ".png", taken), file_name("run/A_b/x.PNG", ".png", taken)
-    ('run/a_b/x.png', 'run/A_b/x_2.PNG')
-    >>> file_name("D2013_00012", ".png", taken), file_name("manifest.csv", "", taken)
-    ('D2013_00012.png', 'manifest_2.csv')
-    """
-    plain = id.encode("utf-8", "replace").decode()  # half of a surrogate pair
-    parts = [_safe(part) for part in plain.split("/") if part.strip(" .")]
-    path = PurePosixPath(*(parts or ["image"]))
-    if path.suffix.lower() != suffix:
-        path = path.with_name(path.name + suffix)
-    name, again = str(path), 1
-    while name.lower() in taken:
-        again += 1
-        name = str(path.with_name(f"{path.stem}_{again}{path.suffix}"))
-    taken.add(name.lower())
-    return name
-
-
-def _safe(part: str) -> str:
-    text = _UNSAFE.sub("_", part).strip(" .")
-    if len(text.encode()) > _LONGEST:  # its end tells it from its neighbours
-        text = text.encode()[-_LONGEST:].decode(errors="ignore").strip(" .")
-    return f"_{text}" if _DEVICES.match(text) else text or "_"
 
 
 def prepare(workspace: Workspace, key: str, ids: Sequence[str]) -> Path:

@@ -185,6 +185,10 @@ class Workspace:
     def selections(self, uid: str) -> Path:
         return self.root / "selections" / uid
 
+    def screens(self, uid: str) -> Path:
+        """Trained filters."""
+        return self.root / "screens" / uid
+
     def _acquire(self, lock: Any, who: Path) -> None:
         """Take the lock, or, where somebody is told what is waited for, wait for it."""
         from filelock import Timeout

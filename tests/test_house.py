@@ -12,19 +12,29 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-HEAVY = {"torch", "torchvision", "open_clip", "timm", "umap", "chromadb", "sklearn", "pandas"}
+HEAVY = {
+    "torch", "torchvision", "open_clip", "timm", "umap", "chromadb", "sklearn", "pandas", "onnx",
+    "onnxruntime",
+}  # fmt: skip
 NUMERICS = {"numpy", "torch", "sklearn", "umap", "chromadb"}
 
 # Lowest first. A part of core imports only from lines above its own and from its own package; parts
 # on one line never import each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "schema", "encoders.card", "sources.base", "depth", "cells", "ahead"),
+    ("errors", "schema", "encoders.card", "sources.base", "depth", "cells", "ahead", "naming"),
     ("arrays", "settings", "tiff", "sources.uri", "results", "writing", "diversity"),
     ("workspace", "pictures", "neighbours", "sources", "edits"),
     ("mapsample", "mapshape", "mapdensity", "mapwire"),
     ("progress", "images", "reduction", "selections", "trust", "calibration", "ways"),
     ("encoders", "catalogue", "sampling", "search", "projection", "clustering", "jobs"),
+    ("bundle", "ledger", "destinations", "cutting", "drift"),
+    ("promise", "deciding"),
+    ("screening",),
+    ("learning", "outcome"),
+    ("bundling",),
     ("labels", "snapshot", "preparing", "ranging", "trust_words"),
+    ("applying", "auditing"),
+    ("apply_commands",),
     ("library", "store", "vocabulary", "label_files"),
     ("columns", "taking"),
     ("filtering", "binning", "spread", "wording"),
@@ -39,7 +49,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "editing",
         "composition",
     ),
-    ("suggestions",),
+    ("suggestions", "screens"),
+    ("screen_training",),
+    ("screen_commands",),
     ("queueing", "proposing"),
     ("rounds",),
     ("growing",),

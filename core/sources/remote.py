@@ -75,6 +75,35 @@ async def fetch(
         raise ImageError(shown(uri), str(error)) from None
 
 
+def put_object(place: str, data: bytes, *, endpoint_url: str | None = None) -> bool:
+    """Write an object, unless another one is there already; tried again where that may help.
+
+    Parameters
+    ----------
+    place : str
+        ``bucket/key``, as it is.
+    endpoint_url : str or None
+        Where the object storage answers, when that is not Amazon's.
+
+    Returns
+    -------
+    bool
+        Whether these bytes are there now; False when other bytes were, which stay.
+
+    Raises
+    ------
+    SourceError
+        If the storage does not take it.
+    """
+    from core.sources.remote_s3 import write_s3
+
+    endpoint = None if endpoint_url is None else _endpoint(endpoint_url)
+    try:
+        return wait_for(write_s3(_system("s3", Way(endpoint=endpoint)), place, data))
+    except RefusedError as error:
+        raise SourceError(f"s3://{place} cannot be written: {error}") from None
+
+
 def open_tree(where: str, given: Given) -> tuple[Tree, Given]:
     """The files of a bucket, a folder in it, or the one file an address names.
 

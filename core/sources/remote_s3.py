@@ -137,6 +137,36 @@ async def read_s3(storage: Storage, place: str, wanted: Wanted) -> bytes:
     return await patiently(storage.name, attempt)
 
 
+async def write_s3(storage: Storage, place: str, data: bytes) -> bool:
+    """Write ``bucket/key``; False, and nothing written, where other bytes are already.
+
+    Asked for before it is written: not every storage knows `If-None-Match`.
+
+    Raises
+    ------
+    RefusedError
+        If the storage does not take it.
+    """
+    bucket, _, key = place.partition("/")
+    if not bucket or not key:
+        raise RefusedError("it names no object; expected s3://bucket/key")
+    asked = {"Bucket": bucket, "Prefix": key, "MaxKeys": 1}
+
+    async def there() -> int | None:
+        page = await _call(storage, "list_objects_v2", asked)
+        first = next(iter(page.get("Contents", [])), None)  # in the order of keys: itself, if any
+        return int(first["Size"]) if first is not None and first["Key"] == key else None
+
+    async def write() -> None:
+        await _call(storage, "put_object", {"Bucket": bucket, "Key": key, "Body": data})
+
+    size = await patiently(storage.name, there)
+    if size is None:
+        await patiently(storage.name, write)
+        return True
+    return size == len(data) and await read_s3(storage, place, Wanted(limit=size)) == data
+
+
 async def _get(storage: Storage, bucket: str, key: str, part: str | None) -> ClientResponse | None:
     """An answer whose body is still to be read; None if the part lies behind the object's end.
 

@@ -185,6 +185,10 @@ class Bucket:
         for key in keys:
             s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(self.name, key, data)
 
+    def get(self, key: str) -> bytes:
+        data: bytes = self._client.get_object(Bucket=self.name, Key=key)["Body"].read()
+        return data
+
     def delete(self, key: str) -> None:
         self._client.delete_object(Bucket=self.name, Key=key)
 

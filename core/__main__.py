@@ -715,7 +715,7 @@ def parser() -> Parser:
         from core import apply_commands, screen_commands
 
         inner = made.add_subparsers(dest="screen_command", metavar="COMMAND", required=True)
-        screen_commands.register(inner, [shared], [shared, on_collection])
+        screen_commands.register(inner, [shared], [on_collection])
         apply_commands.register(inner, [shared])
 
     what = "A filter that decides which images to keep: train it, run it, check what it loses"

@@ -135,7 +135,10 @@ def _gain(
     from scipy.stats import t
 
     if len(sizes) < FITTED:
-        return None, f"there are {len(sizes)} points on the curve; expected {FITTED}, label more"
+        return (
+            None,
+            f"the curve has {len(sizes)} of the {FITTED} points that a forecast takes; label more",
+        )
     draws = accuracy.shape[1]
     half = float(t.ppf(0.975, draws - 1)) * np.sqrt(1 + 1 / draws)  # spreads, of one more draw
     slow, fast = _foretold(sizes[:-1], accuracy[:-1], int(sizes[-1]))

@@ -127,7 +127,7 @@ class Screen:
             "design_effect": self.screened.effect,
             "keep": list(self.keep),
             "drop": list(self.drop),
-            "training": dict(self.training),
+            "training": {k: v for k, v in self.training.items() if k != "quantiles"},
             "learning": dict(self.learning),
         }
 

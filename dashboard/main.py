@@ -24,6 +24,7 @@ page = st.navigation(
         st.Page(VIEWS / "map.py", title="Map", icon=":material/scatter_plot:"),
         st.Page(VIEWS / "clusters.py", title="Clusters", icon=":material/bubble_chart:"),
         st.Page(VIEWS / "label.py", title="Label", icon=":material/label:"),
+        st.Page(VIEWS / "screen.py", title="Screen", icon=":material/filter_alt:"),
         st.Page(VIEWS / "composition.py", title="Composition", icon=":material/stacked_bar_chart:"),
         st.Page(VIEWS / "selection.py", title="Selection", icon=":material/check_box:"),
         st.Page(VIEWS / "collections.py", title="Collections", icon=":material/folder_open:"),

@@ -51,7 +51,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("suggestions", "screens"),
     ("screen_training",),
-    ("screen_commands",),
+    ("screen_commands", "screen_views"),
     ("queueing", "proposing"),
     ("rounds",),
     ("growing",),

@@ -32,6 +32,10 @@ WITHOUT = (
     "band",
     "shown",
     "grow",
+    "drop",
+    "threshold",
+    "model",
+    "sort",
 )  # fmt: skip - they belong to a collection
 
 

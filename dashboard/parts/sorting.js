@@ -50,7 +50,7 @@ class Sorting {
   text(index) {
     const number = this.given.get(index);
     if (number === undefined) return "";
-    return number === BACK ? "sent back" : this.labels(index)[number - 1];
+    return number === BACK ? this.grid.data.back ?? "sent back" : this.labels(index)[number - 1];
   }
 
   draw() {
@@ -78,12 +78,12 @@ class Sorting {
     this.numbers.replaceChildren();
     if (!nodes.length) return;
     this.numbers.setAttribute("aria-label", `What image ${focus + 1} is instead`);
-    ["send back", ...this.labels(focus)].forEach((label, number, all) => {
+    [this.grid.data.back ?? "send back", ...this.labels(focus)].forEach((label, number, all) => {
       const made = element("button", "number", this.numbers);
       made.type = "button";
       element("kbd", "", made).textContent = String(number);
       element("span", "does", made).textContent = label;
-      made.title = number ? `It is ${label}` : "Not that, and nobody says what it is";
+      made.title = number || this.grid.data.back ? `It is ${label}` : "Not that, and nobody says what it is";
       made.setAttribute("aria-pressed", String(this.given.get(focus) === number));
       made.addEventListener("click", () => {
         this.give(number);

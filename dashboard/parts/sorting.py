@@ -40,6 +40,7 @@ def sorting(
     answers: Sequence[Sequence[str]],
     undoable: bool,
     missing: str | None = None,
+    back: str | None = None,
     tile_px: int = 132,
     label: str = "Images",
 ) -> Sorted | None:
@@ -64,6 +65,8 @@ def sorting(
         Whether there is a screen to take back.
     missing : str or None
         What has to be said before the screen can be accepted.
+    back : str or None
+        What an image sent back is called, where that says what it is.
     tile_px, label
         As for `gallery`.
 
@@ -89,6 +92,7 @@ def sorting(
             "answers": offered,
             "undoable": undoable,
             "missing": missing,
+            "back": back,
             "ack": acknowledged(key),
         },
         on_event_change=lambda: None,

@@ -27,7 +27,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from core import labels
 from core.arrays import Vectors
-from core.calibration import reliability
+from core.calibration import TrackRecord, reliability
 from core.clustering import cluster
 from core.indexing import index
 from core.library import Library
@@ -111,6 +111,7 @@ def work(
     """Label up to the last mark; the taxonomist, and (said, right) of what had a confidence."""
     person = Taxonomist(images.truth, np.random.default_rng(seed))
     shown: list[tuple[float, bool]] = []
+    record = TrackRecord()
     while len(person.given) < MARKS[-1] * len(images.ids):
         if strategy == "random":
             left = [id for id in images.ids if id not in person.given]
@@ -120,9 +121,13 @@ def work(
         made = suggest(
             images.vectors, images.ids, person.given, clusters=images.clusters, seed=seed
         )
-        screen = next_screen(made, strategy, size)
+        shift = record.shift
+        screen = next_screen(made.shifted(shift), strategy, size)
         shown += confidences(screen, images.truth)
         person.decide(screen.ids, screen.label)
+        for id, said in zip(screen.ids, screen.confidence, strict=True):
+            if said is not None:
+                record.add(said, person.given[id] == screen.label, shift=shift)
     return person, shown
 
 

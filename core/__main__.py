@@ -542,6 +542,8 @@ def parser() -> Parser:
     on_collection = Parser(add_help=False)
     on_collection.add_argument("--collection", required=True, metavar="NAME")
     on_collection.add_argument("--encoder", help="default: the one it was first indexed with")
+    on_one_collection = Parser(add_help=False)
+    on_one_collection.add_argument("--collection", required=True, metavar="NAME")
     chance = Parser(add_help=False)
     chance.add_argument("--seed", type=seed, default=0, help="default: %(default)s")
     mapped = Parser(add_help=False)
@@ -702,6 +704,20 @@ def parser() -> Parser:
         "--as", dest="to", metavar="NAME", help='default: "NAME (edited)", once it is edited itself'
     )
     one.add_argument("--by", default="someone", metavar="WHO", help="who edits")
+
+    def evaluate(made: Parser) -> None:
+        from core import evaluate_commands
+
+        evaluate_commands.register(made)
+
+    what = "Measure what encoders are worth on the labelled images, with intervals"
+    commands.add_parser(
+        "evaluate",
+        parents=[shared, on_one_collection, chance],
+        help=what,
+        description=what,
+        fill=evaluate,
+    )
 
     def labels(made: Parser) -> None:
         from core import label_commands

@@ -40,7 +40,7 @@ def register(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
         made: argparse.ArgumentParser = commands.add_parser(
             name, parents=shared, help=summary, description=summary
         )
-        made.set_defaults(alone=run)
+        made.set_defaults(alone=_telling(run))
         return made
 
     one = add("apply", apply_command)
@@ -76,6 +76,35 @@ def register(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
     one.add_argument("--filter", metavar="DIR", help="the filter, to compare with its training")
     one.add_argument("--recent", type=int, default=1_000, metavar="N", help="default: %(default)s")
     one.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+
+
+def _telling(run: Command) -> Command:
+    """The command, which says what is to be installed where it meets what is not."""
+
+    def told(arguments: Arguments, report: Report) -> dict[str, Any]:
+        try:
+            return run(arguments, report)
+        except ImportError as error:
+            if error.name is not None and error.name.split(".")[0] == "core":
+                raise
+            raise CoreError(f"{_who_needs(arguments)} ({error})") from error
+
+    return told
+
+
+def _who_needs(arguments: Arguments) -> str:
+    """What was asked for and the packages it takes beyond those in a filter's README."""
+    named = [getattr(arguments, name, None) for name in ("source", "keep_to", "drop_to")]
+    places = [place.lower() for place in named if place]
+    if any(place.startswith("s3://") for place in places):
+        return "s3:// needs s3fs; install it: python -m pip install s3fs"
+    if any(place.startswith(("http://", "https://")) for place in places):
+        return (
+            "https:// needs fsspec and aiohttp; install them: python -m pip install fsspec aiohttp"
+        )
+    if any(place.endswith(".parquet") for place in places):
+        return ".parquet needs pyarrow; install it: python -m pip install pyarrow"
+    return "a package is missing; install what the filter's README names"
 
 
 def apply_command(arguments: Arguments, report: Report) -> dict[str, Any]:

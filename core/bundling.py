@@ -219,13 +219,21 @@ Keeps: {keep}. What it promises, and on how many labels that rests, is in `{CARD
 - `{SUMS}`: checked whenever the filter is loaded; by hand with `sha256sum -c {SUMS}`
 
 ## Running it
-With the `core` folder of Plankton Explorer on the path, and these packages:
+With the `core` folder of Plankton Explorer in the working directory or on `PYTHONPATH`, and:
 ```
 {needs}
 ```
+Besides, `s3fs` for s3://, `fsspec` and `aiohttp` for https://, `pyarrow` for tables in parquet.
+```
+python -m core screen apply THIS_FOLDER IMAGES --keep-to kept/ --report report.csv
+python -m core screen apply THIS_FOLDER - --exit-code < image.png   # 0 keep, 3 drop
+python -m core screen audit report.csv --to audit/ --draw 100 --filter THIS_FOLDER
+```
+Originals are only read. What cannot be read, or is unlike all the filter was trained on, is kept.
 ```python
-from core.bundle import load
+from core.deciding import Screen
 
-wanted = load("this folder").decide_images(pictures).keep  # pictures: (h, w, 3) uint8
+screen = Screen("THIS_FOLDER")
+wanted = [v.keep for v in screen.decide(images)]  # paths, bytes of files, or (h, w, 3) uint8
 ```
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,6 +144,46 @@ class Calibration:
         out = np.minimum(shares * rest[:, None], top[:, None])
         out[:, 0] = top
         return out.astype(np.float32)
+
+
+class TrackRecord:
+    """What a person said of suggestions that were shown, and by how much those promised too much.
+
+    What is shown is chosen for its confidence, among labels that were not drawn at random: both
+    make it promise more than held-out labels tell. One shift of the log odds, learned from the
+    latest answers and held near 0 while there are few, takes that back.
+    """
+
+    LATEST = 240
+    SPREAD = 0.5
+    """Standard deviation of the shift that is expected beforehand, in log odds."""
+
+    def __init__(self) -> None:
+        self._answers: deque[tuple[float, bool]] = deque(maxlen=self.LATEST)
+
+    def add(self, said: float, right: bool, *, shift: float = 0.0) -> None:
+        """Note an answer to a confidence that was shown with this shift."""
+        self._answers.append((float(_log_odds(np.array([said]))[0]) - shift, bool(right)))
+
+    def forget(self, n: int) -> None:
+        """Take the n latest answers back."""
+        for _ in range(min(n, len(self._answers))):
+            self._answers.pop()
+
+    @property
+    def shift(self) -> float:
+        """What to add to the log odds; 0 while nothing was answered."""
+        if not self._answers:
+            return 0.0
+        from scipy.optimize import minimize_scalar
+
+        odds, right = (np.array(part) for part in zip(*self._answers, strict=True))
+
+        def surprise(shift: float) -> float:
+            z = odds + shift
+            return float(np.logaddexp(0, z).sum() - z[right].sum() + (shift / self.SPREAD) ** 2 / 2)
+
+        return float(minimize_scalar(surprise, bounds=(-3, 3), method="bounded").x)
 
 
 def held_out(score: Floats, right: NDArray[np.bool_], folds: NDArray[np.int64]) -> Reliability:

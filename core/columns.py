@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core import labels
+from core import label_history, labels
 from core.library import Library, View
 
 NONE = ""
@@ -28,6 +28,9 @@ DATED = 0.9
 """A column is one of dates when so large a share of its texts are."""
 
 BUILT_IN = ("label", "sample", "size")
+ABOUT_LABELS = ("label_status", "labelled_by")
+PRIVATE = ("labelled_by",)
+"""Columns whose values are people: links say a number for them, and nothing is coloured by them."""
 FIRST = ("station", "date", "depth", "instrument")
 """Words of column names that people look for first."""
 
@@ -43,6 +46,12 @@ class Choices:
     codes: NDArray[np.int32]
     """Place among `values`; -1 for images without one."""
     values: list[str]
+    shown: tuple[str, ...] = ()
+    """How the values read where links and addresses must not say so; one each, or none."""
+
+    def reading(self) -> dict[str, str]:
+        """value -> how it reads."""
+        return dict(zip(self.values, self.shown or self.values, strict=True))
 
 
 @dataclass(frozen=True)
@@ -69,9 +78,9 @@ class Columns:
     size_unit: str
     """µm, px, or both where the pixel size of some images only is known."""
 
-    def with_labels(self, column: Choices) -> Columns:
-        """The same with other labels."""
-        return replace(self, by_name={**self.by_name, "label": column})
+    def with_labels(self, found: Mapping[str, Choices]) -> Columns:
+        """The same with other labels, as `read_labels` gives them."""
+        return replace(self, by_name={**self.by_name, **found})
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,8 @@ class Field:
     high: float | date | None = None
     missing: int = 0
     """Images that have no value."""
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """How a word reads, where not as it is."""
 
 
 def read_columns(library: Library, view: View) -> Columns:
@@ -131,10 +142,24 @@ def read_columns(library: Library, view: View) -> Columns:
     return Columns(known, copies, by_name, " or ".join(units) or "px")
 
 
-def read_labels(library: Library, view: View) -> Choices:
-    """The current label of every image."""
-    found = labels.current(library.catalogue, view.collection.uid)
-    return _choices([found[id].label if id in found else None for id in view.snapshot.ids])
+def read_labels(library: Library, view: View) -> dict[str, Choices]:
+    """The current label of every image, its status and who said it.
+
+    People are numbered in the order of their first word, which never changes: `person 2` may stand
+    in a link, a name may not.
+    """
+    catalogue, uid = library.catalogue, view.collection.uid
+    found = labels.current(catalogue, uid)
+    every = [found.get(id) for id in view.snapshot.ids]
+    made = {"label": _choices([each and each.label for each in every])}
+    if not any(every):
+        return made
+    made["label_status"] = _choices([each and each.status for each in every])
+    number = label_history.numbers(catalogue, uid)
+    said = {f"person {number[by]}": by for by in {each.by for each in every if each}}
+    people = _choices([each and f"person {number[each.by]}" for each in every])
+    made["labelled_by"] = replace(people, shown=tuple(said[value] for value in people.values))
+    return made
 
 
 def columns(library: Library, view: View) -> Columns:
@@ -150,7 +175,11 @@ def column_name(name: str) -> str:
     >>> column_name("depth_m"), column_name("label")
     ('depth_m', 'meta_label')
     """
-    return f"meta_{name}" if re.fullmatch(rf"(meta_)*({'|'.join(BUILT_IN)})", name) else name
+    return (
+        f"meta_{name}"
+        if re.fullmatch(rf"(meta_)*({'|'.join((*BUILT_IN, *ABOUT_LABELS))})", name)
+        else name
+    )
 
 
 def column_of(name: str, values: Sequence[Any]) -> Column:
@@ -251,7 +280,7 @@ def fields(columns: Columns) -> list[Field]:
     that only count.
     """
     found = [_field(name, column, columns) for name, column in columns.by_name.items()]
-    order = {name: place for place, name in enumerate(BUILT_IN)}
+    order = {name: place for place, name in enumerate((*BUILT_IN, *ABOUT_LABELS))}
 
     def rank(field: Field) -> tuple[int, int]:
         words = [n for n, part in enumerate(FIRST) if part in field.name.lower()]
@@ -285,14 +314,15 @@ def _choice_field(name: str, title: str, column: Choices, known: NDArray[np.bool
     missing = int(np.count_nonzero(codes < 0))
     if len(there) + (missing > 0) < 2:
         return None
-    if name not in ("label", "sample"):
+    if name not in ("label", "sample", *ABOUT_LABELS):
         given = len(codes) - missing
         if len(there) > MAX_CHOICES or (len(there) > given / 2 and len(there) > 2):
             return None
     there.sort(key=lambda each: natural(each[0]))
     if missing:
         there.append((NONE, missing))
-    return Field(name, "choice", title, values=tuple(there), missing=missing)
+    shown = column.reading() if column.shown else {}
+    return Field(name, "choice", title, values=tuple(there), missing=missing, shown=shown)
 
 
 def _counts(name: str, given: NDArray[np.float64]) -> bool:

@@ -17,7 +17,7 @@ from core import diversity
 from core.analysis import clusters_of
 from core.binning import Groups, day_of, grouped, together
 from core.catalogue import nearby
-from core.columns import FIRST, Choices, Columns, Field, Numbers, named
+from core.columns import FIRST, PRIVATE, Choices, Columns, Field, Numbers, named
 from core.errors import NotFoundError, RangeError
 from core.filtering import Filter, passing
 from core.labels import Label, current
@@ -233,7 +233,7 @@ def ways(fields: Sequence[Field], known: Columns, *, of: str) -> dict[str, str]:
     names = {field.name for field in fields} - ({"label"} if of == "label" else set())
     if has_samples(known):
         names.add("sample")  # be it one only
-    order = [name for name in known.by_name if name in names]
+    order = [name for name in known.by_name if name in names - {*PRIVATE}]
     found = {name: grouped_title(name, known) for name in sorted(order, key=rank)}
     return {**found, ALL: "all together"}
 

@@ -111,6 +111,8 @@ class _Patient:
             advice = f"run `index --collection {collection.name} --encoder {encoding.encoder}`"
             if encoding.encoder.startswith("precomputed:"):
                 advice = "index the file or store of vectors again if it has them now"
+            elif encoding.encoder.startswith("joined:"):
+                advice = "index with each of its encoders, then join them again (`evaluate --help`)"
             self._say(f"{where}: {len(missing):,} images have no vector; {advice}", False)
         return readable
 
@@ -122,7 +124,7 @@ class _Patient:
     def _encoder(self, collection: Collection, encoding: Encoding) -> None:
         """Encode a few stored images again: an upgrade may have changed what comes out."""
         where = f"{collection.name} / {encoding.encoder}"
-        if encoding.encoder.startswith("precomputed:"):
+        if encoding.encoder.startswith(("precomputed:", "joined:")):
             return
         try:
             view = self._library.vectors(collection, encoding.encoder)

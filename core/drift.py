@@ -4,15 +4,18 @@ Three questions, each with a test that a textbook has:
 
 - Is a larger share unlike all training images than it was among the training images themselves?
   One-sided binomial test against that share.
-- Are scores, and similarities to the most alike training image, distributed as in the training?
-  Two-sample Kolmogorov-Smirnov test. The card holds quantiles, not the values, so the training's
-  distribution function is drawn straight between them, and the p-value is the asymptotic one of
-  the statistic D at n*m/(n + m) images.
+- Are scores distributed as in the training? Two-sample Kolmogorov-Smirnov test.
+- Are similarities to the most alike training image smaller than in the training? The same test,
+  one-sided: images that are more alike are no reason to worry, and those of the training itself
+  are as alike as can be.
+
+The card holds quantiles, not the values, so the training's distribution function is drawn straight
+between them, and the p-value is the asymptotic one of the statistic D at n*m/(n + m) images.
 
 With thousands of images every difference is significant, so a warning also takes a difference
-that matters: twice the share, or D of 0.1. Scores were learnt on labelled images, which seldom
-have the mix of a day at sea: their drift says that the mix is another, similarities that the
-images are.
+that matters: twice the share, or D of 0.1. The card's figures are those of the whole collection
+that the filter was trained in, labelled or not, its own images left out of their score. Where
+only scores drift the mix of kinds is another; where similarities do, the images are.
 
 References
 ----------
@@ -55,9 +58,13 @@ class Change:
 
 
 def distribution_change(
-    values: NDArray[np.floating], quantiles: Sequence[float], *, reference: int
+    values: NDArray[np.floating],
+    quantiles: Sequence[float],
+    *,
+    reference: int,
+    smaller: bool = False,
 ) -> Change:
-    """Whether values are distributed as those of the training.
+    """Whether values are distributed otherwise than those of the training.
 
     Parameters
     ----------
@@ -67,6 +74,8 @@ def distribution_change(
         Of the training at levels evenly spaced from 0 to 1, at least 2.
     reference : int
         Values that the quantiles are of.
+    smaller : bool
+        Whether only values that are smaller than those of the training count.
 
     Raises
     ------
@@ -91,8 +100,13 @@ def distribution_change(
     seen_at = np.searchsorted(ordered, ordered, side="right") / n
     seen_before = np.searchsorted(ordered, ordered, side="left") / n
     up_to, before = _function(known, ordered)
-    d = max(0.0, float((seen_at - up_to).max()), float((before - seen_before).max()))
-    p = float(kolmogorov(d * math.sqrt(n * reference / (n + reference))))
+    size = n * reference / (n + reference)
+    d = max(0.0, float((seen_at - up_to).max()))
+    if smaller:
+        p = math.exp(-2 * d * d * size)
+    else:
+        d = max(d, float((before - seen_before).max()))
+        p = float(kolmogorov(d * math.sqrt(size)))
     return Change(d, p, p < P and d >= LEAST_D)
 
 
@@ -175,12 +189,14 @@ def drift(
             why.append("the card does not say how many training images were unfamiliar")
         else:
             found["unfamiliar"] = share_change(unfamiliar, n, expected=float(share)).as_json()
-        for name, key, values in (("scores", "score", scores), ("similarity", "nearest", nearest)):
+        asked = (("scores", "score", scores, False), ("similarity", "nearest", nearest, True))
+        for name, key, values, smaller in asked:
             if key not in quantiles or not len(values):
                 why.append(f"the card has no quantiles of the training's {name}")
                 continue
             of = int(quantiles.get("of", 0))
-            found[name] = distribution_change(values, quantiles[key], reference=of).as_json()
+            change = distribution_change(values, quantiles[key], reference=of, smaller=smaller)
+            found[name] = change.as_json()
     parts = [found[name] for name in ("unfamiliar", "scores", "similarity")]
     found["drifted"] = any(part["drifted"] for part in parts if part)
     return {**found, "why": "; ".join(why) or None}

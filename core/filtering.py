@@ -244,7 +244,10 @@ def _fitted(columns: Columns, condition: Condition) -> Condition:
     if isinstance(column, Choices):
         if bounds:
             raise RangeError(f"{name!r} holds words, not numbers; expected {name}=VALUE")
-        return condition
+        if not column.shown:
+            return condition
+        meant = {read: value for value, read in column.reading().items()}
+        return replace(condition, values=tuple(meant.get(v, v) for v in condition.values))
     kind = "dates, expected such as 2023-05-04" if column.dates else "numbers"
     low, high = condition.low, condition.high
     if condition.values:  # equal to a number: a range of that one
@@ -275,9 +278,8 @@ def _known_word(columns: Columns, name: str, value: str) -> None:
     column = columns.by_name[name]
     if isinstance(column, Choices) and value != NONE and value not in column.values:
         title, _ = named(name)
-        raise NotFoundError(
-            f"no image has {title} {value[:80]!r}; {nearby(value, sorted(column.values))}"
-        )
+        there = sorted(column.shown or column.values)
+        raise NotFoundError(f"no image has {title} {value[:80]!r}; {nearby(value, there)}")
 
 
 def _number(end: Bound) -> float:

@@ -65,6 +65,12 @@ def register(parser: argparse.ArgumentParser, parents: Sequence[argparse.Argumen
     one.add_argument("--label", action="append", metavar="L", help="only suggestions of these")
     by(one)
 
+    one = add("check", check_command)
+    one.add_argument(
+        "--within", type=float, metavar="D", help="distance of near-duplicates; default: measured"
+    )
+    one.add_argument("--seed", type=int, default=0)
+
     one = add("undo", undo_command)
     one.add_argument("--action", metavar="ID", help="default: your last one that stands")
     by(one)
@@ -230,6 +236,17 @@ def _suggested(library: Library, arguments: Arguments) -> tuple[list[Suggestion]
     ]
     found.sort(key=lambda each: (-(each.confidence or 0), each.id))
     return found, every.why
+
+
+def check_command(library: Library, arguments: Arguments, report: Report) -> dict[str, Any]:
+    """Look for probable mistakes, near-duplicates that disagree and kinds that overlap."""
+    from core import checkups
+
+    view = library.vectors(library.catalogue.collection(arguments.collection), arguments.encoder)
+    made = checkups.check(
+        library, view, within=arguments.within, seed=arguments.seed, report=report
+    )
+    return {**asdict(made.checked), "newest_event": made.revision}
 
 
 def undo_command(library: Library, arguments: Arguments, _report: Report) -> dict[str, Any]:

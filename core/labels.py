@@ -20,6 +20,9 @@ from core.workspace import now
 IMPORT = "import"
 """Who labels that came with the images are by."""
 
+CHECK = "check"
+"""How an event came about that says again, or puts right, a label that was doubted."""
+
 UNDO = "undo"
 """How an event came about that takes another action back."""
 
@@ -299,6 +302,15 @@ def undo_last(catalogue: Catalogue, uid: str, *, by: str) -> Undone:
         return _undo(connection, uid, _last_of(connection, uid, by), by=by)
 
 
+def last_of(catalogue: Catalogue, uid: str, *, by: str) -> str | None:
+    """The action that `undo_last` would take back; None where nothing by them stands."""
+    with catalogue.connect() as connection:
+        try:
+            return _last_of(connection, uid, by)
+        except NotFoundError:
+            return None
+
+
 def _last_of(connection: sa.Connection, uid: str, by: str) -> str:
     table = schema.label_events
     rows = connection.execute(
@@ -417,6 +429,18 @@ def turned_down(catalogue: Catalogue, uid: str) -> dict[str, frozenset[str]]:
         for image, rows in past.items()
     }
     return {image: labels for image, labels in found.items() if labels}
+
+
+def confirmed(catalogue: Catalogue, uid: str) -> set[str]:
+    """Ids whose label stands because somebody looked at it again: not to be asked once more."""
+    table = schema.label_events
+    wanted = sa.select(table.c.image, table.c.how, table.c.status)
+    with catalogue.connect() as connection:
+        return {
+            row.image
+            for row in _newest_rows(connection, uid, None, wanted)
+            if row.how == CHECK and row.status == "validated"
+        }
 
 
 class Imported:

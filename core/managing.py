@@ -14,6 +14,9 @@ from core.sources.reading import read_address
 from core.sources.uri import REMOTE, join, parse, quote_path, scheme_of
 from core.workspace import slug
 
+PARTS = ("snapshots", "measures", "maps", "clusterings")
+"""Folders of the workspace that have one for each encoder of a collection."""
+
 LOOKED_FOR = 20
 """Images looked for where a source is said to lie now."""
 
@@ -58,7 +61,8 @@ def size_on_disk(library: Library, collection: Collection) -> int:
     workspace, uid = library.workspace, collection.uid
     folders = [workspace.snapshots(uid), workspace.thumbnails(uid)]
     folders += [
-        workspace.root / part / uid for part in ("measures", "maps", "clusterings", "screens")
+        workspace.root / part / uid
+        for part in ("measures", "maps", "clusterings", "screens", "evaluations")
     ]
     return sum(
         path.stat().st_size
@@ -98,11 +102,11 @@ def delete(library: Library, name: str, *, encoder: str | None = None) -> dict[s
                 library.catalogue.delete_encoding(uid, encoding.encoder)
             if store is not None:
                 store.drop(workspace, uid, encoding.encoder, encoding.generation)
-            for part in ("snapshots", "measures", "maps", "clusterings"):
+            for part in PARTS:
                 folder = workspace.root / part / uid / slug(encoding.encoder)
                 shutil.rmtree(folder, ignore_errors=True)
         if whole:
-            for part in ("snapshots", "measures", "thumbnails", "maps", "clusterings", "screens"):
+            for part in (*PARTS, "thumbnails", "screens", "evaluations"):
                 shutil.rmtree(workspace.root / part / uid, ignore_errors=True)
     return {
         "deleted": name,

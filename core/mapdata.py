@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.analysis import cluster_names, clusterings, clusters_of, placed_map
 from core.arrays import Coordinates
-from core.columns import BUILT_IN, Choices, Columns, Numbers, named
+from core.columns import BUILT_IN, PRIVATE, Choices, Columns, Numbers, named
 from core.edits import called
 from core.errors import NotFoundError
 from core.library import Library, View
@@ -101,7 +101,7 @@ def colourings(library: Library, view: View, known: Columns) -> dict[str, str]:
         if name == "size" or _has_words(known.by_name.get(name))
     }
     for name in known.by_name:
-        if name not in BUILT_IN:
+        if name not in (*BUILT_IN, *PRIVATE):
             title, unit = named(name)
             found[f"meta:{name}"] = f"{title} ({unit})" if unit else title
     return found

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core import labels
+from core.calibration import TrackRecord
 from core.errors import RangeError
 from core.labels import Decision, Since
 from core.library import Library, View
@@ -74,6 +75,8 @@ class _Done:
     actions: int
     checked: int
     agreed: int
+    answers: int
+    """What it added to the track record."""
 
 
 class Round:
@@ -108,6 +111,7 @@ class Round:
         self._known: dict[str, str] = {}
         self._passed: set[str] = set()
         self._gone: set[str] = set()
+        self._record, self._shift = TrackRecord(), 0.0
         self._down: Mapping[str, Collection[str]] = {}
         self._hidden: dict[str, str] = {}
         if practice:
@@ -138,7 +142,10 @@ class Round:
 
     @property
     def suggestions(self) -> Suggestions:
-        """What is proposed for what was undecided when it was last learned."""
+        """What is proposed for what was undecided when it was last learned.
+
+        Its confidences take account of how those shown before came out.
+        """
         before, news = self._learned_from, abs(len(self._known) - self._learned_from)
         soon = max(1.0, min(RENEW_MOST, before / 4), RENEW_SHARE * before)
         if self._suggestions is None or news >= soon:
@@ -148,7 +155,7 @@ class Round:
                 ruled_out=self._down, seed=self._seed,
             )  # fmt: skip
             self._learned_from = len(self._known)
-        return self._suggestions
+        return self._suggestions.shifted(self._shift)
 
     @property
     def vocabulary(self) -> list[str]:
@@ -164,6 +171,7 @@ class Round:
             If the strategy is unknown or size is below 1.
         """
         self._look()
+        self._shift = self._record.shift
         found = self._next(strategy, size)
         while gone := self._missing(found.ids):  # deleted since the vectors were read
             self._gone |= gone
@@ -259,7 +267,9 @@ class Round:
         action: str | None = None
         conflicts: tuple[Since, ...] = ()
         if not self.practice and (news or back):
-            told = [self._decision(screen, id, name) for id, name in news.items()]
+            told = [
+                self._decision(screen, id, name, screen_label=label) for id, name in news.items()
+            ]
             told += [Decision(id, label, "rejected", reason=screen.why) for id in sorted(back)]
             decided = labels.decide(
                 self._library.catalogue, self._view.collection.uid, told,
@@ -272,12 +282,17 @@ class Round:
                 self._passed.add(since.image)
             for id in back & checks:  # said before, and taken back by this
                 del self._accepted[id]
+        answers = 0
+        for id, confidence in zip(screen.ids, screen.confidence, strict=True):
+            if confidence is not None and (id in news or id in back):
+                self._record.add(confidence, said[id] == screen.label, shift=self._shift)
+                answers += 1
         self._back |= back
         self._accepted |= news
         self._known |= news
         self._recent.extend(name for name in dict.fromkeys(news.values()) if name != label)
         fresh = tuple(id for id in news if id not in checks)
-        done = _Done(action, fresh, frozenset(back), 1 + len(given), len(checks), agreed)
+        done = _Done(action, fresh, frozenset(back), 1 + len(given), len(checks), agreed, answers)
         self._done.append(done)
         self._clock()
         return Taken(action, len(news), conflicts)
@@ -290,11 +305,12 @@ class Round:
         if strange := next(iter(sorted(set(given) - set(screen.ids))), None):
             raise RangeError(f"{strange!r} is not on the screen; expected images that are")
 
-    def _decision(self, screen: Screen, id: str, label: str) -> Decision:
+    def _decision(self, screen: Screen, id: str, label: str, *, screen_label: str) -> Decision:
         place = screen.ids.index(id)
-        same = label == screen.label
-        confidence = screen.confidence[place] if same else dict(screen.likeliest[place]).get(label)
-        return Decision(id, label, "validated", confidence, screen.why if same else "corrected")
+        proposed = label == screen.label
+        said = screen.confidence[place] if proposed else dict(screen.likeliest[place]).get(label)
+        reason = screen.why if label == screen_label else f"corrected from {screen_label}"
+        return Decision(id, label, "validated", said, reason)
 
     def skip(self, screen: Screen) -> None:
         """Leave a screen for later."""
@@ -326,6 +342,7 @@ class Round:
             self._accepted.pop(id, None)
             self._known.pop(id, None)
         self._back -= last.back
+        self._record.forget(last.answers)
         return undone
 
     def _clock(self) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import screens
 from core.progress import Report
-from core.screens import Screen
+from core.screen import Screen
 
 if TYPE_CHECKING:
     from core.library import Library  # `screen apply` runs where no catalogue can be opened
@@ -95,6 +95,7 @@ def train_command(library: Library, arguments: Arguments, report: Report) -> dic
         seed=arguments.seed,
         report=report,
     )
+    library.catalogue.collection(collection.name)  # else it was deleted meanwhile: keep nothing
     screens.save(library.workspace, collection.uid, made)
     return made.figures()
 

@@ -23,8 +23,8 @@ from core.outcome import Screened
 from core.progress import Meter, Report, nobody
 from core.promise import check_target
 from core.ranging import value_range_of
+from core.screen import Screen
 from core.screening import Trained, train
-from core.screens import Screen
 from core.snapshot import fingerprint_of
 from core.workspace import now
 

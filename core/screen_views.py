@@ -16,7 +16,7 @@ from core import labels
 from core.library import Library, View
 from core.screen_training import export_screen
 from core.screening import SAMPLE
-from core.screens import Screen
+from core.screen import Screen
 
 KEEP, DROP = "keep", "drop"
 """Labels of a quick sorting."""

@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -23,6 +22,7 @@ from core.encoders.card import Identity
 from core.errors import CoreError, NotFoundError, RangeError, WorkspaceError
 from core.outcome import Screened
 from core.results import Column, load_result, save_result
+from core.screen import Screen
 from core.screening import Model
 from core.workspace import Workspace, now, read_json, slug, write_json
 
@@ -36,100 +36,6 @@ WORDS = (
 )  # fmt: skip
 
 ARRAYS = ("weights", "offsets", "sample")
-
-
-@dataclass(frozen=True)
-class Screen:
-    """A trained filter with everything a page, a table or an export says of it."""
-
-    name: str
-    collection: str
-    """Name of the collection when it was trained."""
-    identity: Identity
-    """Of the encoder whose vectors it decides on."""
-    fit: Mapping[str, Any] | None
-    """What was fitted of that encoder."""
-    keep: tuple[str, ...]
-    drop: tuple[str, ...]
-    target: float
-    """Recall aimed at."""
-    threshold: float
-    promised: bool
-    """Whether `target` is promised at `threshold`."""
-    labels_needed: int
-    familiar_from: float
-    seed: int
-    value_range: tuple[float, float] | None
-    """Black and white in images of more than 8 bits, where the collection states it."""
-    training: Mapping[str, Any]
-    """``images``, ``keep``, ``drop``: labels learned from; ``copies_left_out``, ``fingerprint``;
-    ``unfamiliar_share`` and ``quantiles`` of the whole collection."""
-    learning: Mapping[str, Any]
-    """A learning curve: ``points``, ``gain``, ``why``."""
-    why: str | None
-    """Why validation is by image though samples are known."""
-    versions: Mapping[str, str]
-    model: Model
-    screened: Screened
-    created: str = ""
-
-    def at_target(self, target: float) -> Screen:
-        """The same filter with the threshold for another target recall.
-
-        Raises
-        ------
-        RangeError
-            If the target is not in 0.5 to 0.999.
-        """
-        said = self.screened.promise(target)
-        return replace(
-            self,
-            target=target,
-            threshold=said.threshold,
-            promised=said.promised,
-            labels_needed=said.labels_needed,
-        )
-
-    def at_threshold(self, threshold: float) -> Screen:
-        """The same filter with a threshold somebody chose; the target stays what is aimed at.
-
-        The target is promised only at or below the threshold that was found for it: a lower one
-        keeps no less, a higher one was chosen after looking.
-
-        Raises
-        ------
-        RangeError
-            If the threshold is not in 0 to 1.
-        """
-        if not 0 <= threshold <= 1:
-            raise RangeError(f"the threshold is {threshold}; expected 0 to 1")
-        found = self.at_target(self.target)
-        return replace(
-            found, threshold=threshold, promised=found.promised and threshold <= found.threshold
-        )
-
-    def figures(self) -> dict[str, Any]:
-        """What `screen train` says: the fields of the contract, and more."""
-        at = self.screened.at(self.threshold).as_json()
-        del at["kept"], at["dropped"]
-        accuracy_at = at.pop("accuracy")
-        return {
-            "model": self.name,
-            "target_recall": self.target,
-            "promised": self.promised,
-            "labels_needed": self.labels_needed,
-            **at,
-            "accuracy": self.screened.accuracy,
-            "accuracy_at_threshold": accuracy_at,
-            "average_precision": self.screened.average_precision,
-            "validated_by": self.screened.validated_by,
-            "validated_by_why": self.why,
-            "design_effect": self.screened.effect,
-            "keep": list(self.keep),
-            "drop": list(self.drop),
-            "training": {k: v for k, v in self.training.items() if k != "quantiles"},
-            "learning": dict(self.learning),
-        }
 
 
 def check_model_name(name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,13 @@ class Suggestions:
     def known(self) -> NDArray[np.bool_]:
         """(m,) which have a label proposed: at or above the floor."""
         return (self.likeliest[:, 0] >= 0) & (self.shares[:, 0] >= self.floor)
+
+    def shifted(self, shift: float) -> Suggestions:
+        """The same with confidences moved by so much in log odds; as they are if uncalibrated."""
+        if not self.calibrated or not shift:
+            return self
+        moved = Calibration(1.0, shift).spread(self.shares)
+        return replace(self, shares=np.where(self.shares > 0, moved, np.float32(0)))
 
     def of(self, id: str) -> Suggestion:
         """One image's suggestion.

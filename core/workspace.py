@@ -189,6 +189,9 @@ class Workspace:
         """Trained filters."""
         return self.root / "screens" / uid
 
+    def evaluations(self, uid: str) -> Path:
+        return self.root / "evaluations" / uid
+
     def _acquire(self, lock: Any, who: Path) -> None:
         """Take the lock, or, where somebody is told what is waited for, wait for it."""
         from filelock import Timeout

@@ -24,6 +24,8 @@ page = st.navigation(
         st.Page(VIEWS / "map.py", title="Map", icon=":material/scatter_plot:"),
         st.Page(VIEWS / "clusters.py", title="Clusters", icon=":material/bubble_chart:"),
         st.Page(VIEWS / "label.py", title="Label", icon=":material/label:"),
+        st.Page(VIEWS / "check.py", title="Check", icon=":material/fact_check:"),
+        st.Page(VIEWS / "history.py", title="History", icon=":material/history:"),
         st.Page(VIEWS / "screen.py", title="Screen", icon=":material/filter_alt:"),
         st.Page(VIEWS / "composition.py", title="Composition", icon=":material/stacked_bar_chart:"),
         st.Page(VIEWS / "selection.py", title="Selection", icon=":material/check_box:"),

@@ -21,6 +21,8 @@ from core.library import Library, View
 from core.settings import Settings
 
 if TYPE_CHECKING:
+    from core.checking import Checked
+    from core.checkups import Checkup
     from core.columns import Columns, Field
     from core.composition import Kinds
     from core.encoders.base import Encoder
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from core.mapdata import MapData
     from core.mapdrawn import Drawn
     from core.screen_views import KindSeen
-    from core.screens import Screen
+    from core.screen import Screen
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 PAGE_SECRET = secrets.token_urlsafe(16)
@@ -260,6 +262,22 @@ def _kinds(
     from core.composition import kinds_of
 
     return kinds_of(lib, current.view, of=of, clustering=clustering, validated=validated)
+
+
+def standing(current: View, checkup: Checkup) -> Checked:
+    """What of a check still stands; looked at again when labels changed."""
+    from core import labels
+
+    lib = library()
+    revision = labels.revision(lib.catalogue, current.collection.uid)
+    return _standing(lib, _Current(current), _Held(checkup), revision)
+
+
+@lru_cache(maxsize=4)
+def _standing(lib: Library, current: _Current, checkup: _Held, _labels: int) -> Checked:
+    from core.checkups import standing as found
+
+    return found(lib, current.view, checkup.what)
 
 
 def grouping(current: View, name: str, *, guess: bool = False) -> Grouping:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 HEAVY = {
     "torch", "torchvision", "open_clip", "timm", "umap", "chromadb", "sklearn", "pandas", "onnx",
-    "onnxruntime",
+    "onnxruntime", "cleanlab",
 }  # fmt: skip
 NUMERICS = {"numpy", "torch", "sklearn", "umap", "chromadb"}
 
@@ -31,11 +31,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("promise", "deciding"),
     ("screening",),
     ("learning", "outcome"),
-    ("bundling",),
+    ("bundling", "screen"),
     ("labels", "snapshot", "preparing", "ranging", "trust_words"),
     ("applying", "auditing"),
     ("apply_commands",),
-    ("library", "store", "vocabulary", "label_files"),
+    ("library", "store", "vocabulary", "label_files", "label_history"),
     ("columns", "taking"),
     ("filtering", "binning", "spread", "wording"),
     ("target", "analysis", "matching", "managing", "ecotaxa_export"),
@@ -49,13 +49,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "editing",
         "composition",
     ),
-    ("suggestions", "screens"),
+    ("suggestions", "checking", "screens", "evaluation"),
     ("screen_training",),
     ("screen_commands", "screen_views"),
     ("queueing", "proposing"),
-    ("rounds",),
+    ("rounds", "checkups"),
     ("growing",),
-    ("adopting", "grouping", "tabling", "mapdrawn", "label_commands"),
+    ("adopting", "grouping", "tabling", "mapdrawn", "label_commands", "evaluate_commands"),
     ("__main__",),
 )
 LAYER = {part: number for number, layer in enumerate(LAYERS) for part in layer}
@@ -166,7 +166,7 @@ def test_only_the_store_knows_chroma():
 
 def test_who_knows_sql():
     who = {found.module for found in imports_of("core") if found.library == "sqlalchemy"}
-    assert who <= {"core.schema", "core.catalogue", "core.labels"}
+    assert who <= {"core.schema", "core.catalogue", "core.labels", "core.label_history"}
 
 
 def test_nothing_executable_is_loaded():

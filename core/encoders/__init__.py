@@ -154,6 +154,11 @@ def load(name: str, *, fit: dict[str, Any] | None = None, precision: Precision =
 
 
 def _unknown(name: str) -> EncoderError:
+    if name.startswith("joined:"):
+        return EncoderError(
+            f"{name}: it is made of the vectors of several encoders, so images and text cannot be "
+            "encoded; index with each of them, then join them again with `evaluate --keep-joined`"
+        )
     if name.startswith("precomputed:"):
         return EncoderError(
             f"{name}: its vectors were made elsewhere, so images and text cannot be encoded; "

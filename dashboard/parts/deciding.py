@@ -17,18 +17,6 @@ from dashboard.parts.tiles import image_tile
 
 EVIDENCE = 9
 """Labelled images shown that a suggestion was concluded from."""
-MORE = "What are they? Choose a label or type a new one"
-
-
-def name_box(current: rounds.Held, *, key: str, value: str | None = None) -> str | None:
-    """Ask what the images of a screen are; None until it is said."""
-    known = current.round.vocabulary
-    at = known.index(value) if value in known else None
-    name = st.selectbox(
-        MORE, known, index=at, key=key, accept_new_options=True, width=420,
-        placeholder="such as Copepod",
-    )  # fmt: skip
-    return name.strip() or None if name else None
 
 
 def concluded_from(uid: str, current: rounds.Held, screen: Screen) -> None:

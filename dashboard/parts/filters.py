@@ -12,7 +12,7 @@ from datetime import date
 
 import streamlit as st
 
-from core.columns import NONE, Columns, Field, named
+from core.columns import NONE, Choices, Columns, Field, named
 from core.filtering import Condition, Filter, checked, passing
 from core.library import View
 from dashboard import state
@@ -20,7 +20,7 @@ from dashboard import state
 NAME = "filter"
 OLDER = ("only_label", "only_sample", "from", "to", "once")
 PAGES = ("similar", "map", "composition")
-SHOWN = 7
+SHOWN = 9
 """Fields offered at once; the others are chosen by name."""
 PILLS = 8
 """Up to so many short words are shown side by side, more in a list to search."""
@@ -145,13 +145,22 @@ def _chip(view: View, condition: Condition) -> None:
     title, unit = named(condition.name)
     if condition.name == "size":
         unit = state.columns(view).size_unit
-    said = f"{title[:1].upper()}{title[1:]}: {condition.said(unit)}"
+    said = f"{title[:1].upper()}{title[1:]}: {_read(view, condition).said(unit)}"
     st.button(
         state.as_text(said if len(said) <= WIDEST else said[: WIDEST - 1] + "…"),
         icon=":material/close:", icon_position="right", key=f"filter chip {condition.name}",
         on_click=_ask, args=(view, Condition(condition.name)),
         help="Take this condition away",
     )  # fmt: skip
+
+
+def _read(view: View, condition: Condition) -> Condition:
+    """The condition with people by their names, which only the page shows."""
+    column = state.columns(view).by_name.get(condition.name)
+    if not isinstance(column, Choices) or not column.shown:
+        return condition
+    reading = column.reading()
+    return replace(condition, values=tuple(reading.get(v, v) for v in condition.values))
 
 
 def _fields(view: View, only: Filter) -> None:
@@ -200,7 +209,7 @@ def _choice(view: View, field: Field, asked: Condition | None) -> None:
         _ask(view, Condition(field.name, tuple(st.session_state[key])))
 
     def text(word: str) -> str:
-        return f"{'none' if word == NONE else word} ({counts[word]:,})"
+        return f"{'none' if word == NONE else field.shown.get(word, word)} ({counts[word]:,})"
 
     if len(words) <= PILLS and sum(map(len, words)) <= WIDEST:
         st.pills(

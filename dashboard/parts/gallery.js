@@ -636,7 +636,7 @@ class Grid {
     const ticked = event.target.closest(".tick");
     if (this.data.selectable && event.shiftKey) this.range(node.index);
     else if (this.data.selectable && (ticked || event.ctrlKey || event.metaKey)) this.toggle(node.index);
-    else if (this.sorting) this.sorting.give(BACK, [node.index]);
+    else if (this.sorting) this.sorting.clicked(node.index);
     else if (event.detail < 2) this.open(node.index); // a double-click is one click
   }
 

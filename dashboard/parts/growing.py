@@ -10,9 +10,10 @@ from core.errors import CoreError
 from core.library import View
 from dashboard import state
 from dashboard.parts import rounds, sets
-from dashboard.parts.deciding import decide, name_box
+from dashboard.parts.deciding import decide
 from dashboard.parts.gallery import gallery
 from dashboard.parts.labelling import who
+from dashboard.parts.naming import WHAT, name_box
 from dashboard.parts.tiles import image_tile
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def grow_page(view: View, digest: str, size: int) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         by = who(width=220)
         key = f"grow name {digest}"
-        name = name_box(current, key=key, value=growing.label)
+        if key not in st.session_state:
+            st.session_state[key] = growing.label
+        name = name_box(WHAT, growing.vocabulary, key=key, width=420)
         if st.button("Stop growing", icon=":material/done:", type="primary"):
             stop(view, digest, growing)
     growing.label = name

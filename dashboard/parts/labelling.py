@@ -12,6 +12,8 @@ from core.errors import CoreError
 from core.labels import Decision
 from core.library import Library
 from dashboard import state
+from dashboard.parts.naming import name_box
+from dashboard.parts.remembered import remembered
 
 
 def label_images(lib: Library, uid: str, ids: Sequence[str]) -> None:
@@ -20,33 +22,39 @@ def label_images(lib: Library, uid: str, ids: Sequence[str]) -> None:
     with st.popover(
         "Label", icon=":material/label:", disabled=state.settings().read_only, key="label images"
     ):
-        name = st.selectbox(
-            "What they are", known, index=None, key="label name", accept_new_options=True,
-            placeholder="choose a label, or type a new one",
-        )  # fmt: skip
+        name = name_box("What they are", known, key="label name")
         by = who()
         n = len(ids)
         said = st.button(
             f"Label {n:,} image{'' if n == 1 else 's'}", type="primary", key="label go",
-            disabled=not (name and name.strip() and by),
+            disabled=not (name and by),
             help=None if name and by else "Say what they are, and who says so.",
         )  # fmt: skip
-    if said:
-        _label(lib, uid, ids, label=name.strip(), by=by)
+    if said and name:
+        _label(lib, uid, ids, label=name, by=by)
     _last(lib, uid)
 
 
 def who(*, width: int | Literal["stretch"] = "stretch") -> str:
-    """A person's name: that of the login, else asked once a session; it is in no link."""
+    """A person's name: that of the login, else asked once and kept by their browser, in no link."""
     if state.has_login() and st.user.is_logged_in:
         return str(st.user.get("name") or st.user.get("email"))
     key = "label who"
-    st.session_state[key] = st.session_state.get(key) or st.session_state.get("who", "")
+    known: str | None = st.session_state.get("who")  # None before anything was said
+    kept = remembered(known)
+    if known is None and kept:
+        st.session_state.who = st.session_state[key] = kept
+    elif key not in st.session_state:
+        st.session_state[key] = known or ""
     st.text_input(
-        "Your name", key=key, max_chars=80, placeholder="kept with what you say", width=width
-    )
+        "Your name", key=key, max_chars=80, placeholder="kept with what you say", width=width,
+        on_change=_named, args=(key,),
+    )  # fmt: skip
+    return str(st.session_state[key]).strip()
+
+
+def _named(key: str) -> None:
     st.session_state.who = st.session_state[key].strip()
-    return str(st.session_state.who)
 
 
 def _label(lib: Library, uid: str, ids: Sequence[str], *, label: str, by: str) -> None:

@@ -92,7 +92,8 @@ def upload(view: View, data: bytes | None) -> None:
     key = f"own picture {st.query_params.get('upload', '')}"
     with st.popover("Your own picture", icon=":material/upload:", key=key):
         try:
-            if view.encoding.encoder.startswith("precomputed:") and not view.encoding.made_by:
+            made_elsewhere = view.encoding.encoder.startswith(("precomputed:", "joined:"))
+            if made_elsewhere and not view.encoding.made_by:
                 state.encoder_for(view)
         except EncoderError as error:
             st.caption(state.as_text(str(error)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from core.outcome import Outcome, Part
-from core.screens import Screen
+from core.screen import Screen
 from dashboard import state
 from dashboard.parts.screen_point import percent
 
@@ -230,7 +230,9 @@ def _samples(parts: Sequence[Part]) -> None:
                 None if part.share_kept is None else 100 * part.share_kept for part in parts
             ],
             "95 % interval": [
-                "" if part.ci95 is None else f"{100 * part.ci95[0]:.0f} to {100 * part.ci95[1]:.0f} %"
+                ""
+                if part.ci95 is None
+                else f"{100 * part.ci95[0]:.0f} to {100 * part.ci95[1]:.0f} %"
                 for part in parts
             ],
             "Expected lost": [part.expected_lost for part in parts],

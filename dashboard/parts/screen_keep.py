@@ -10,7 +10,7 @@ from core import screens
 from core.errors import CoreError
 from core.library import View
 from core.screen_views import folder_name, zipped
-from core.screens import Screen
+from core.screen import Screen
 from dashboard import state
 
 

@@ -11,7 +11,7 @@ from core import screens
 from core.errors import CoreError, RangeError
 from core.library import View
 from core.screen_views import KindSeen, seconds
-from core.screens import Screen
+from core.screen import Screen
 from dashboard import state
 from dashboard.parts.empty import start
 

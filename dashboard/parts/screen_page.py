@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.library import View
-from core.screens import Screen
+from core.screen import Screen
 from dashboard import state
 from dashboard.parts import screen_curves, screen_keep, screen_pictures, screen_point
 

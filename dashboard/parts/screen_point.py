@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.library import View
 from core.outcome import Outcome
-from core.screens import Screen
+from core.screen import Screen
 from dashboard import state
 
 TARGETS = (0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995, 0.999)

@@ -14,10 +14,17 @@ from core.screen_views import DROP, KEEP, KindSeen, sounds_like_rubbish, to_sort
 from core.screening import FEWEST
 from dashboard import state
 from dashboard.parts.labelling import say_undone, who
-from dashboard.parts.sorting import sorting
+from dashboard.parts.sorting import Words, sorting
 from dashboard.parts.tiles import image_tile
 
 ON_A_SCREEN = 24
+WORDS = Words(
+    accept="Keep {n}",
+    back="drop",
+    backed="drop",
+    backHint="It may be dropped",
+    how="Enter keeps the rest, 0 or a click drops an image, U takes back the last screen",
+)
 
 
 def sorting_asked() -> bool:
@@ -67,7 +74,7 @@ def _sort(view: View, by: str) -> None:
         [image_tile(uid, image, lines=[]) for image in images],
         key="screen sort", revision=f"{uid} {number}", kind="to keep",
         answers=[[] for _ in images], undoable=bool(done and by and done[0] == uid),
-        missing=None if by else "Say your name first", back="drop", label="Keep or drop",
+        missing=None if by else "Say your name first", words=WORDS, label="Keep or drop",
     )  # fmt: skip
     if said is None:
         if not images:

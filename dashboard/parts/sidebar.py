@@ -36,6 +36,15 @@ WITHOUT = (
     "threshold",
     "model",
     "sort",
+    "part",
+    "kind",
+    "pair",
+    "image",
+    "said",
+    "status",
+    "since",
+    "until",
+    "before",
 )  # fmt: skip - they belong to a collection
 
 

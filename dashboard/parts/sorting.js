@@ -1,7 +1,7 @@
 // Sorting a screen of images that should all be one kind: what is wrong gets its own label by a
 // number, or is sent back; Enter accepts the rest. Nothing travels before that.
 const BACK = 0; // sent back: nobody says what it is
-const WORDS = "Enter accepts, 1 to 9 give another label, 0 sends back, U takes back the last screen";
+const HOW = "Enter accepts, 1 to 9 give another label, 0 sends back, U takes back the last screen";
 
 class Sorting {
   constructor(grid) {
@@ -19,17 +19,20 @@ class Sorting {
       return made;
     };
     this.accept = button("accept", "", "Enter", () => this.done("accept"));
+    this.all = button("all", "Likelier label for all", "T", () => this.takeAll());
     this.skip = button("skip", "Skip this screen", "S", () => this.done("skip"));
     this.undo = button("undo", "Undo", "U", () => this.done("undo"));
     this.numbers = element("div", "numbers", this.bar);
     this.numbers.setAttribute("role", "group");
+    this.evidence = element("div", "evidence", this.bar);
     root.addEventListener("focusin", () => this.drawNumbers());
   }
 
   update(renewed) {
     const { root, data, nodes } = this.grid;
     root.classList.add("sorted");
-    root.setAttribute("aria-description", WORDS);
+    root.setAttribute("aria-description", data.words?.how ?? HOW);
+    this.all.hidden = !data.apart;
     this.undo.hidden = !data.undoable;
     if (renewed) {
       this.given.clear();
@@ -50,7 +53,11 @@ class Sorting {
   text(index) {
     const number = this.given.get(index);
     if (number === undefined) return "";
-    return number === BACK ? this.grid.data.back ?? "sent back" : this.labels(index)[number - 1];
+    return number === BACK ? this.word("backed", "sent back") : this.labels(index)[number - 1];
+  }
+
+  word(name, otherwise) {
+    return this.grid.data.words?.[name] ?? otherwise;
   }
 
   draw() {
@@ -66,9 +73,10 @@ class Sorting {
     });
     const rest = nodes.length - this.given.size;
     const does = this.accept.firstChild;
-    does.textContent = data.missing ? data.missing : rest ? `${rest} ${rest === 1 ? "is" : "are"} ${data.kind}` : "Next screen";
+    const accepts = this.word("accept", `{n} ${rest === 1 ? "is" : "are"} ${data.kind}`);
+    does.textContent = data.missing ? data.missing : rest ? accepts.replace("{n}", rest) : "Next screen";
     this.accept.disabled = this.waiting || !nodes.length || Boolean(data.missing);
-    this.skip.disabled = this.waiting || !nodes.length;
+    this.skip.disabled = this.all.disabled = this.waiting || !nodes.length;
     this.drawNumbers();
   }
 
@@ -76,14 +84,15 @@ class Sorting {
   drawNumbers() {
     const { focus, nodes } = this.grid;
     this.numbers.replaceChildren();
+    this.drawEvidence();
     if (!nodes.length) return;
     this.numbers.setAttribute("aria-label", `What image ${focus + 1} is instead`);
-    [this.grid.data.back ?? "send back", ...this.labels(focus)].forEach((label, number, all) => {
+    [this.word("back", "send back"), ...this.labels(focus)].forEach((label, number, all) => {
       const made = element("button", "number", this.numbers);
       made.type = "button";
       element("kbd", "", made).textContent = String(number);
       element("span", "does", made).textContent = label;
-      made.title = number || this.grid.data.back ? `It is ${label}` : "Not that, and nobody says what it is";
+      made.title = number ? `It is ${label}` : this.word("backHint", "Not that, and nobody says what it is");
       made.setAttribute("aria-pressed", String(this.given.get(focus) === number));
       made.addEventListener("click", () => {
         this.give(number);
@@ -91,6 +100,43 @@ class Sorting {
       });
       if (!number && all.length > 1) made.style.order = 1; // last in sight, as on the keyboard
     });
+  }
+
+  // The image that has the focus beside others it may be like: what was concluded from what.
+  drawEvidence() {
+    const { focus, nodes, data } = this.grid;
+    const groups = nodes.length ? data.evidence?.[focus] : null;
+    const key = groups ? JSON.stringify([nodes[focus].tile.thumb, groups]) : "";
+    if (key === this.shown) return;
+    this.shown = key;
+    this.evidence.replaceChildren();
+    if (!groups) return;
+    for (const [title, thumbs] of [["this one", [nodes[focus].tile.thumb]], ...groups]) {
+      const group = element("div", "like", this.evidence);
+      element("span", "said", group).textContent = title;
+      const row = element("div", "row", group);
+      for (const address of thumbs) {
+        const img = element("img", "", row);
+        img.alt = "";
+        img.src = address;
+      }
+    }
+  }
+
+  // A click: what is likeliest instead where each image has its own label, else sent back.
+  clicked(index) {
+    this.give(this.grid.data.apart ? 1 : BACK, [index]);
+  }
+
+  // Every image not decided on yet takes its own first label; again, none does.
+  takeAll() {
+    const { nodes, data } = this.grid;
+    if (this.waiting || !data.apart) return;
+    const open = [...nodes.keys()].filter((i) => !this.given.has(i) && this.labels(i).length);
+    if (open.length) for (const index of open) this.given.set(index, 1);
+    else for (const index of nodes.keys()) if (this.given.get(index) === 1) this.given.delete(index);
+    this.draw();
+    this.grid.live.textContent = `${nodes.length - this.given.size} to accept`;
   }
 
   // To those that are selected, else to the one that has the focus; the same again takes it back.
@@ -102,7 +148,8 @@ class Sorting {
     const same = own.every((index) => this.given.get(index) === number);
     const label = number === BACK ? null : this.labels(own[0])[number - 1];
     for (const index of own) {
-      const place = label === null ? BACK : this.labels(index).indexOf(label) + 1; // each has its own order
+      // each has its own order; where each has its own label, the number is what is meant
+      const place = label === null ? BACK : this.grid.data.apart ? number : this.labels(index).indexOf(label) + 1;
       if (same) this.given.delete(index);
       else if (label === null || place) this.given.set(index, place);
     }
@@ -130,9 +177,10 @@ class Sorting {
     const letter = event.key.toLowerCase();
     if (/^[0-9]$/.test(letter)) this.give(Number(letter));
     else if (letter === "backspace" || letter === "delete") this.give(BACK);
-    else if (event.repeat && "enter s u".split(" ").includes(letter)) return true; // held down is not twice
+    else if (event.repeat && "enter s u t".split(" ").includes(letter)) return true; // held down is not twice
     else if (letter === "enter") this.done("accept");
     else if (letter === "s") this.done("skip");
+    else if (letter === "t" && this.grid.data.apart) this.takeAll();
     else if (letter === "u") this.done("undo");
     else return false;
     return true;

@@ -31,6 +31,21 @@ class Sorted:
     """Tiles that are something else: their label, or None for those sent back."""
 
 
+@dataclass(frozen=True)
+class Words:
+    """What the keys do, where that is not accepting one kind."""
+
+    accept: str
+    """On the button that Enter presses; holds ``{n}``, the images that nothing else is said of."""
+    back: str
+    """What 0 does."""
+    backed: str
+    """On a tile it was done to."""
+    backHint: str  # noqa: N815  (as the browser names it)
+    how: str
+    """Read to whoever does not see it."""
+
+
 def sorting(
     tiles: Sequence[Tile],
     *,
@@ -40,7 +55,9 @@ def sorting(
     answers: Sequence[Sequence[str]],
     undoable: bool,
     missing: str | None = None,
-    back: str | None = None,
+    words: Words | None = None,
+    apart: bool = False,
+    evidence: Sequence[Sequence[tuple[str, Sequence[str]]]] | None = None,
     tile_px: int = 132,
     label: str = "Images",
 ) -> Sorted | None:
@@ -65,8 +82,12 @@ def sorting(
         Whether there is a screen to take back.
     missing : str or None
         What has to be said before the screen can be accepted.
-    back : str or None
-        What an image sent back is called, where that says what it is.
+    words : Words or None
+    apart : bool
+        Whether each image has a label of its own to be put right: a click gives the first of its
+        answers, T gives it to all, and a number given to several means each one's own.
+    evidence : for each tile (title, addresses of thumbnails) or None
+        Shown above the tiles beside the one in focus.
     tile_px, label
         As for `gallery`.
 
@@ -92,7 +113,9 @@ def sorting(
             "answers": offered,
             "undoable": undoable,
             "missing": missing,
-            "back": back,
+            "words": None if words is None else vars(words),
+            "apart": apart,
+            "evidence": None if evidence is None else [list(map(list, each)) for each in evidence],
             "ack": acknowledged(key),
         },
         on_event_change=lambda: None,

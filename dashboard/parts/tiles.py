@@ -33,6 +33,8 @@ def label_text(label: str | None, status: str | None) -> str:
     """A label, with its standing unless a person or an import settled it."""
     if label is None:
         return ""
+    if status == "rejected":
+        return f"not {label}"
     return label if status == "validated" else f"{label} ({status})"
 
 

@@ -7,9 +7,10 @@ import streamlit as st
 from core.errors import CoreError
 from dashboard import state
 from dashboard.parts import empty, rounds
-from dashboard.parts.deciding import concluded_from, decide, name_box
+from dashboard.parts.deciding import concluded_from, decide
 from dashboard.parts.growing import grow_page
 from dashboard.parts.labelling import who
+from dashboard.parts.naming import WHAT, name_box
 
 STRATEGIES = {
     "sure": ("Sure first", "Large groups the suggestions are sure of: most images a minute."),
@@ -91,7 +92,9 @@ st.caption(
     ("Practice: labels are hidden, nothing is kept. " if current.round.practice else "")
     + rounds.account_text(current.round.account())
 )
-name = screen.label or name_box(current, key=f"label name {current.number}")
+name = screen.label or name_box(
+    WHAT, current.round.vocabulary, key=f"label name {current.number}", width=420
+)
 concluded_from(uid, current, screen)
 decide(uid, current, screen, name=name, by=by)
 with st.expander("How far to trust these suggestions", icon=":material/insights:"):

@@ -137,6 +137,13 @@ with left:
                 "id": image.id,
             },
         )
+        st.page_link(
+            "views/history.py", label="History", icon=":material/history:",
+            help="Who said what of this image, and when",
+            query_params={
+                "collection": collection.name, "encoder": view.encoding.encoder, "image": image.id,
+            },
+        )  # fmt: skip
     else:
         matches = result.matches
         if "upload" in query and result.asked is not None:

@@ -75,9 +75,9 @@ def test_a_round_by_keyboard_alone(visit, url, workspace):
     page.keyboard.type("Round things")
     page.keyboard.press("Enter")
     settled(page)
-    first = page.locator(".tile").first
+    first = page.locator(".sorted .tile").first
     expect(first).to_be_focused()  # the name is said: one goes on with the pictures
-    count = page.locator(".tile").count()
+    count = page.locator(".sorted .tile").count()
     assert 2 < count <= 24
     page.keyboard.press("0")  # the first is something else
     expect(page.locator(".sorting .accept")).to_contain_text(f"{count - 1} are Round things")
@@ -89,10 +89,10 @@ def test_a_round_by_keyboard_alone(visit, url, workspace):
     assert len(now) == count - 1
     assert "Ada" not in page.url
 
-    page.locator(".tile").first.focus()
+    page.locator(".sorted .tile").first.focus()
     page.keyboard.press("u")
     next_screen(page)
-    expect(page.get_by_text("0 decided")).to_be_visible()
+    expect(page.get_by_text(f"0 decided · {N} left")).to_be_visible()
     assert said(workspace) == {}
 
 
@@ -110,7 +110,7 @@ def test_what_somebody_else_decided_is_shown_and_stays(visit, url, workspace):
     box.fill("Mine")
     box.press("Enter")
     settled(page)
-    expect(page.locator(".tile").first).to_be_focused()
+    expect(page.locator(".sorted .tile").first).to_be_focused()
     page.keyboard.press("Enter")
     settled(page)
     assert set(said(workspace).values()) == {("Theirs", "Bo")}
@@ -140,10 +140,11 @@ def test_growing_a_label_from_one_image(visit, url, workspace):
     page.wait_for_url("**/label?**grow=**")
     settled(page)
     expect(page.get_by_text("Growing from 1 image")).to_be_visible()
-    expect(page.locator(".sorting .accept")).to_contain_text("Say your name first")
-    page.get_by_label("Your name").fill("Ada")
-    page.get_by_label("Your name").press("Enter")
-    settled(page)
+    name = page.get_by_label("Your name")
+    if name.input_value() != "Ada":  # where this browser kept no name
+        name.fill("Ada")
+        name.press("Enter")
+        settled(page)
     box = page.get_by_label("What are they?")
     box.fill("Chain")
     box.press("Enter")

@@ -158,7 +158,8 @@ def test_triggers_of_a_bin_and_particles_of_a_run(screen: Screen, tmp_path: Path
     done = run(screen, runs[0], keep_to=tmp_path / "k", drop_to=tmp_path / "d")
     assert (done.kept + done.dropped, done.copied, done.not_copied) == (25, 25, 0)
     for copy in (*tmp_path.glob("k/*"), *tmp_path.glob("d/*")):
-        assert Image.open(copy).mode == "L"  # grey as the sensor is, not three times that
+        with Image.open(copy) as image:
+            assert image.mode == "L"  # grey as the sensor is, not three times that
 
 
 def test_what_cannot_be_read_is_kept_listed_and_copied_where_it_has_bytes(

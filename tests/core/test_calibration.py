@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.calibration import Calibration, held_out, reliability, spread_folds
+from core.calibration import Calibration, TrackRecord, held_out, reliability, spread_folds
 from core.errors import RangeError, ShapeError
 
 
@@ -73,3 +73,35 @@ def test_every_kind_is_spread_over_the_folds():
     folds = spread_folds(codes, 5, seed=3)
     for kind, each in ((0, 2), (1, 1), (2, 4)):
         assert np.bincount(folds[codes == kind]).tolist() == [each] * 5
+
+
+def test_a_track_record_takes_back_what_was_promised_too_much():
+    rng = np.random.default_rng(0)
+    record = TrackRecord()
+    assert record.shift == 0
+    said = rng.uniform(0.6, 0.95, 200)
+    true = 1 / (1 + np.exp(-(np.log(said / (1 - said)) - 1)))
+    for confidence, right in zip(said, rng.random(200) < true, strict=True):
+        record.add(confidence, right)
+    assert record.shift == pytest.approx(-1, abs=0.3)
+    again = TrackRecord()  # shown with the shift, they come out as they were said
+    for confidence, right in zip(true, rng.random(200) < true, strict=True):
+        again.add(confidence, right, shift=record.shift)
+    assert again.shift == pytest.approx(record.shift, abs=0.35)
+
+
+def test_a_few_answers_move_little():
+    record = TrackRecord()
+    for _ in range(3):
+        record.add(0.9, False)
+    assert -1 < record.shift < -0.1
+    record.forget(2)
+    record.forget(5)
+    assert record.shift == 0
+
+
+def test_only_the_latest_answers_count():
+    record = TrackRecord()
+    for right in [False] * 500 + [True] * TrackRecord.LATEST:
+        record.add(0.9, right)
+    assert record.shift > 0

@@ -16,11 +16,22 @@ from hypothesis import strategies as st
 
 from core import labels
 from core.__main__ import main
-from core.columns import NONE, Choices, Columns, Numbers, columns, fields, read_columns
+from core.columns import (
+    NONE,
+    Choices,
+    Columns,
+    Numbers,
+    column_name,
+    columns,
+    fields,
+    read_columns,
+)
+from core.composition import ways
 from core.errors import CoreError, NotFoundError, RangeError
 from core.filtering import Condition, Filter, check, checked, passing
 from core.labels import Decision
 from core.library import Library, View
+from core.mapdata import colourings
 from core.settings import Settings
 from tests.core.prepared import IDS, IMAGES, prepared
 
@@ -154,6 +165,32 @@ def test_what_is_not_catalogued_passes_no_filter(library: Library, view: View):
     assert dict(next(f for f in fields(now) if f.name == "label").values) == {
         "Copepod": 9, "Detritus": 10,
     }  # fmt: skip
+
+
+def test_the_standing_of_a_label_and_who_said_it_are_columns(library: Library, view: View):
+    uid = view.collection.uid
+    labels.record(library.catalogue, uid, [Decision(IDS[3], "Salp", "dubious")], by="Ada")
+    labels.record(library.catalogue, uid, [Decision(IDS[5], "Salp")], by="Bo")
+    now = columns(library, view)
+    assert which(view, now, Filter.of(where=["label_status=dubious"])) == [3]
+    assert which(view, now, Filter.of(where=["labelled_by=Ada", "labelled_by=Bo"])) == [3, 5]
+    found = {field.name: field for field in fields(now)}
+    assert found["labelled_by"].shown == {
+        "person 1": "import", "person 2": "Ada", "person 3": "Bo",
+    }  # fmt: skip
+    assert found["labelled_by"].values == (("person 1", 18), ("person 2", 1), ("person 3", 1))
+    asked, wrong = checked(now, Filter.of(where=["labelled_by=Ada"]))
+    assert (asked.as_link(), wrong) == ("labelled_by:person 2", [])  # a link names nobody
+    with pytest.raises(NotFoundError, match="no image has labelled by 'Zoe'"):
+        check(now, Filter.of(where=["labelled_by=Zoe"]))
+    assert "labelled_by" not in colourings(library, view, now).values()
+    assert not {key for key in colourings(library, view, now) if "labelled_by" in key}
+    assert "labelled_by" not in ways(fields(now), now, of="cluster")
+
+
+def test_metadata_of_those_names_is_another_column():
+    assert column_name("label_status") == "meta_label_status"
+    assert column_name("labelled_by") == "meta_labelled_by"
 
 
 def test_other_labels_take_the_place_of_those_before(library: Library, view: View, known: Columns):

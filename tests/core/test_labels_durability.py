@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from core import labels
+from core import label_history, labels
 from core.catalogue import Catalogue, NewImage
 from core.labels import Decision
 from core.settings import Settings
@@ -254,6 +254,23 @@ def test_labels_work_anywhere(catalogue: Catalogue):
     every = list(labels.every_event(catalogue, UID))
     assert labels.append(catalogue, "other", every) == labels.Appended(len(every), 0, 0)
     assert list(labels.every_event(catalogue, "other")) == every
+
+
+def test_the_history_reads_the_same_anywhere(catalogue: Catalogue):
+    labels.record(catalogue, UID, [Decision("a", "Rod"), Decision("b", "Rod")], by="ann")
+    labels.record(catalogue, UID, [Decision("a", "Disc")], by="bob", how=labels.CHECK)
+    labels.undo_last(catalogue, UID, by="ann")
+    found = label_history.actions(catalogue, UID)
+    assert [(each.by, each.how, each.images, each.taken_back) for each in found] == [
+        ("ann", "undo", 1, False), ("bob", "check", 1, False), ("ann", "single", 2, True),
+    ]  # fmt: skip
+    assert found[2].said == (("Rod", "validated", 2),)
+    assert label_history.actions(catalogue, UID, before=found[0].event, limit=1) == [found[1]]
+    assert label_history.numbers(catalogue, UID) == {"ann": 1, "bob": 2}
+    assert [p.images for p in label_history.people(catalogue, UID)] == [2, 1]
+    assert label_history.names(catalogue, UID) == ["Disc", "Rod"]
+    assert labels.confirmed(catalogue, UID) == {"a"}
+    assert labels.last_of(catalogue, UID, by="ann") is None
 
 
 def test_a_server_that_does_not_wait_for_its_disk_waits_for_labels(

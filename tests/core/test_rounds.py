@@ -45,6 +45,9 @@ def test_the_first_screen_is_named_and_on_disk(library: Library, view: View):
     assert labels.turned_down(library.catalogue, uid) == {second: {"Copepod"}}
     (event,) = labels.history(library.catalogue, view.collection.uid, first)
     assert (event["how"], event["action"]) == ("suggestion", taken.action)
+    assert event["reason"] == "corrected from Copepod"
+    (event,) = labels.history(library.catalogue, view.collection.uid, rest[0])
+    assert event["reason"] == screen.why
     account = round_.account()
     assert (account.decided, account.left, account.actions) == (7, N - 7, 3)
 

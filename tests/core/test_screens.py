@@ -14,8 +14,8 @@ import pytest
 from core import screens
 from core.encoders.card import Identity
 from core.errors import CoreError, NotFoundError, RangeError, WorkspaceError
+from core.screen import Screen
 from core.screening import Model
-from core.screens import Screen
 from core.settings import Settings
 from core.workspace import Workspace
 from tests.core.conftest import rows_of

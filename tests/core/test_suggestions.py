@@ -110,6 +110,21 @@ def test_what_lies_apart_is_unfamiliar():
     assert len(apart) <= 5 + 6
 
 
+def test_confidences_are_shifted_and_nothing_else():
+    vectors, ids, truth = groups(40, noise=0.8)
+    made = suggest(vectors, ids, some(ids, truth, 2), floor=0, seed=0)
+    lower = made.shifted(-1.0)
+    before, after = made.shares[:, 0].astype(float), lower.shares[:, 0].astype(float)
+    odds = np.log(before / (1 - before)) - 1
+    wide = (before > 0.01) & (before < 0.99)
+    assert wide.sum() > 10
+    assert after[wide] == pytest.approx(1 / (1 + np.exp(-odds[wide])), abs=1e-4)
+    assert np.array_equal(made.likeliest, lower.likeliest)
+    assert made.shifted(0.0) is made
+    few = suggest(vectors, ids, some(ids, truth, 10), seed=0)
+    assert not few.calibrated and few.shifted(-1.0) is few
+
+
 def test_below_the_floor_an_image_is_unknown():
     vectors, ids, truth = groups(50)
     made = suggest(vectors, ids, some(ids, truth, 2), floor=1.0, seed=0)

@@ -1,0 +1,55 @@
+"""A figure with its interval, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured, and how far it can be off."""
+
+    value: float | None
+    low: float | None = None
+    """Ends of the 95 % interval."""
+    high: float | None = None
+    why: str | None = None
+    """Why the value, or its interval, cannot be had."""
+
+    def as_json(self) -> dict[str, Any]:
+        """``value``, ``ci95`` and, where something is missing, ``why``; never NaN."""
+        interval = None
+        if self.low is not None and self.high is not None:
+            interval = [_plain(self.low), _plain(self.high)]
+        value = None if self.value is None else _plain(self.value)
+        said: dict[str, Any] = {"value": value, "ci95": interval}
+        return said if self.why is None else {**said, "why": self.why}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Figure:
+        """What `as_json` gave."""
+        low, high = fields["ci95"] or (None, None)
+        return cls(fields["value"], low, high, fields.get("why"))
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return "-"
+        if self.low is None or self.high is None:
+            return f"{self.value:.3f}"
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+def absent(why: str) -> Figure:
+    """A figure that cannot be had."""
+    return Figure(None, why=why)
+
+
+def _plain(value: float) -> float:
+    if not isfinite(value):
+        raise ValueError(f"a figure is {value}; expected a number, or none with a reason")
+    return round(float(value), DIGITS) + 0.0

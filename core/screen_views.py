@@ -14,9 +14,9 @@ import numpy as np
 
 from core import labels
 from core.library import Library, View
+from core.screen import Screen
 from core.screen_training import export_screen
 from core.screening import SAMPLE
-from core.screen import Screen
 
 KEEP, DROP = "keep", "drop"
 """Labels of a quick sorting."""

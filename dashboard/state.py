@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from core.grouping import Grouping
     from core.mapdata import MapData
     from core.mapdrawn import Drawn
-    from core.screen_views import KindSeen
     from core.screen import Screen
+    from core.screen_views import KindSeen
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 PAGE_SECRET = secrets.token_urlsafe(16)

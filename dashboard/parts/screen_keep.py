@@ -9,8 +9,8 @@ import streamlit as st
 from core import screens
 from core.errors import CoreError
 from core.library import View
-from core.screen_views import folder_name, zipped
 from core.screen import Screen
+from core.screen_views import folder_name, zipped
 from dashboard import state
 
 

@@ -10,8 +10,8 @@ import streamlit as st
 from core import screens
 from core.errors import CoreError, RangeError
 from core.library import View
-from core.screen_views import KindSeen, seconds
 from core.screen import Screen
+from core.screen_views import KindSeen, seconds
 from dashboard import state
 from dashboard.parts.empty import start
 

@@ -8,8 +8,8 @@ import streamlit as st
 
 from core.library import View
 from core.outcome import Outcome
-from core.screen_views import of_kind, scores
 from core.screen import Screen
+from core.screen_views import of_kind, scores
 from dashboard import state
 from dashboard.parts import selecting
 from dashboard.parts.tiles import image_tile

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 KEEP, DROP, POINT, QUIET = "#0C8599", "#C2711A", "#E8590C", "#8a949b"
+WHISKER = "#5b666d"
 BAND = "rgba(12, 133, 153, 0.16)"
 FLOOR = 0.7
 """Recall below which the curves are not drawn unless the working point is there."""
@@ -188,7 +189,7 @@ def _bars(parts: Sequence[Part], colour: str, about: str) -> None:
             y=places, x=shares, orientation="h", marker={"color": colour, "opacity": 0.85},
             width=0.7,
             error_x={
-                "type": "data", "symmetric": False, "thickness": 1.5, "width": 3, "color": QUIET,
+                "type": "data", "symmetric": False, "thickness": 1.5, "width": 4, "color": WHISKER,
                 "array": [100 * high - s for (_, high), s in zip(ends, shares, strict=True)],
                 "arrayminus": [s - 100 * low for (low, _), s in zip(ends, shares, strict=True)],
             },

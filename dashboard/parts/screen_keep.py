@@ -45,7 +45,6 @@ def keep(view: View, at: Screen) -> None:
     if saved:
         screens.save(lib.workspace, uid, replace(named, created=""))
         st.toast(f"Kept {state.as_text(name)}.", icon=":material/bookmark:")
-        kept = screens.listed(lib.workspace, uid)
     folder = folder_name(name)
     st.caption(
         "Unpack it and run it over images before they are stored; `--dry-run` only tells. It needs "
@@ -56,7 +55,17 @@ def keep(view: View, at: Screen) -> None:
         f"python -m core screen apply {folder} SOURCE --report decisions.csv --dry-run",
         language="bash",
     )
-    _list(view, kept, locked=locked)
+    st.markdown("#### Look again at what it dropped")
+    st.caption(
+        "Draws dropped images at random onto a sheet, and reckons from your answers what is "
+        "really lost, with its interval. Repeat it to draw more. It warns when new images drift "
+        "from those the filter was trained on."
+    )
+    st.code(
+        f"python -m core screen audit decisions.csv --to audit --draw 100 --filter {folder}",
+        language="bash",
+    )
+    saved_filters(view)
 
 
 def _wrong(name: str) -> str | None:
@@ -67,7 +76,10 @@ def _wrong(name: str) -> str | None:
     return None
 
 
-def _list(view: View, kept: list[dict], *, locked: bool) -> None:
+def saved_filters(view: View) -> None:
+    """Filters kept so far, to be opened again or deleted."""
+    locked = state.settings().read_only
+    kept = screens.listed(state.library().workspace, view.collection.uid)
     if not kept:
         return
     st.markdown("#### Saved filters")

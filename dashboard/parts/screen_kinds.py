@@ -40,8 +40,9 @@ def choose(view: View, kinds: Sequence[KindSeen]) -> tuple[str, ...]:
     }
     guessed = asked is None and bool(guess)
     with st.container(border=True, key="screen kinds"):
-        for side, icon in (("keep", "filter_vintage"), ("drop", "delete_sweep")):
-            st.markdown(f":material/{icon}: {_line(side, sides[side])}")
+        icons = {"keep": "filter_vintage", "drop": "delete_sweep"}
+        for column, (side, icon) in zip(st.columns(2, gap="large"), icons.items(), strict=True):
+            column.markdown(f":material/{icon}: {_line(side, sides[side])}")
         if guessed:
             st.caption(
                 ":material/psychology_alt: What to drop is a guess from the names. Check it: what "

@@ -8,12 +8,14 @@ from dataclasses import replace
 import streamlit as st
 
 from core import screens
-from core.errors import CoreError, RangeError
+from core.errors import CoreError
 from core.library import View
 from core.screen import Screen
 from core.screen_views import KindSeen, seconds
 from dashboard import state
 from dashboard.parts.empty import start
+from dashboard.parts.screen_keep import saved_filters
+from dashboard.parts.screen_sorting import ask_to_sort
 
 LONG_S = 5.0
 """Training that may take longer is a job."""
@@ -74,7 +76,12 @@ def trained(view: View, kinds: Sequence[KindSeen], drop: tuple[str, ...]) -> Scr
     keep = tuple(kind.name for kind in kinds if kind.name not in drop)
     if not keep or not drop:
         side = "keep" if not keep else "drop"
-        raise RangeError(f"nothing is to {side}; choose a kind to {side} above")
+        st.info(
+            f"Nothing is to {side} yet. Click a kind above that may go there, or sort some images.",
+            icon=":material/swap_horiz:",
+        )
+        ask_to_sort(primary=True)
+        st.stop()
     labelled = sum(kind.images for kind in kinds)
     if seconds(view, labelled) > LONG_S:
         _as_job(view, keep, drop, labelled)
@@ -95,6 +102,7 @@ def _as_job(view: View, keep: Sequence[str], drop: Sequence[str], labelled: int)
     ):
         state.set_link(model=name, threshold=None)
         start(arguments(view, name, keep, drop), f"Train {name} on {view.collection.name}")
+    saved_filters(view)
     st.stop()
 
 

@@ -10,6 +10,7 @@ from core.library import View
 from core.outcome import Outcome
 from core.screen import Screen
 from dashboard import state
+from dashboard.parts.screen_sorting import ask_to_sort
 
 TARGETS = (0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995, 0.999)
 
@@ -120,9 +121,24 @@ def _verdict(at: Screen) -> None:
         )
         return
     n = at.labels_needed
-    st.markdown(
-        f":orange-badge[:material/rule: an estimate] &nbsp;**{goal} cannot be promised yet**: "
-        f"about {n:,} more label{'' if n == 1 else 's'} to keep would be needed, none of them lost."
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(
+            f":orange-badge[:material/rule: an estimate] &nbsp;**{goal} cannot be promised yet**: "
+            f"about {n:,} more label{'' if n == 1 else 's'} to keep would be needed, none of them "
+            f"lost. Until then the threshold {_text(at.threshold)} is an estimate. {_best(at)}",
+            width="stretch",
+        )
+        if not state.settings().read_only and (at.screened.truth < 0).any():
+            ask_to_sort()
+
+
+def _best(at: Screen) -> str:
+    """The most that these labels promise."""
+    sure = [target for target in TARGETS if at.at_target(target).promised]
+    return (
+        f"What can be promised now is **{_target(max(sure))}**."
+        if sure
+        else (f"Not even {_target(TARGETS[0])} can be promised with these labels.")
     )
 
 

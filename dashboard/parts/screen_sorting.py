@@ -17,6 +17,8 @@ from dashboard.parts.labelling import say_undone, who
 from dashboard.parts.sorting import Words, sorting
 from dashboard.parts.tiles import image_tile
 
+SORTING = "sorting"
+"""In the link: more images are to be sorted."""
 ON_A_SCREEN = 24
 WORDS = Words(
     accept="Keep {n}",
@@ -29,7 +31,15 @@ WORDS = Words(
 
 def sorting_asked() -> bool:
     """Whether the link asks for more images to sort."""
-    return "sort" in st.query_params
+    return SORTING in st.query_params
+
+
+def ask_to_sort(*, primary: bool = False) -> None:
+    """A button that leads to a screen of images to sort."""
+    st.button(
+        "Sort more images", icon=":material/swipe:", type="primary" if primary else "secondary",
+        on_click=state.set_link, kwargs={SORTING: 1, "model": None}, key="screen sort more",
+    )  # fmt: skip
 
 
 def sort_here(view: View, kinds: Sequence[KindSeen]) -> None:
@@ -52,7 +62,7 @@ def sort_here(view: View, kinds: Sequence[KindSeen]) -> None:
         )
         if asked:
             st.button("To the filter", icon=":material/filter_alt:", type="primary",
-                      on_click=state.set_link, kwargs={"sort": None})  # fmt: skip
+                      on_click=state.set_link, kwargs={SORTING: None})  # fmt: skip
         st.page_link("views/label.py", label="Label by kind instead", icon=":material/label:")
     if state.settings().read_only:
         st.info("This dashboard only shows. Run it on your own machine to sort images.")

@@ -35,7 +35,7 @@ WITHOUT = (
     "drop",
     "threshold",
     "model",
-    "sort",
+    "sorting",
     "part",
     "kind",
     "pair",

@@ -36,10 +36,12 @@ def sorting_asked() -> bool:
 
 def ask_to_sort(*, primary: bool = False) -> None:
     """A button that leads to a screen of images to sort."""
-    st.button(
+    if st.button(
         "Sort more images", icon=":material/swipe:", type="primary" if primary else "secondary",
-        on_click=state.set_link, kwargs={SORTING: 1, "model": None}, key="screen sort more",
-    )  # fmt: skip
+        key="screen sort more",
+    ):  # fmt: skip
+        state.set_link(**{SORTING: 1}, model=None)
+        st.rerun()  # all of the page, not only the part that the button is in
 
 
 def sort_here(view: View, kinds: Sequence[KindSeen]) -> None:

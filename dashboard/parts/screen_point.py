@@ -145,7 +145,8 @@ def _best(at: Screen) -> str:
 def _figures(at: Screen, outcome: Outcome) -> None:
     low, high = outcome.recall_ci95
     n = len(at.screened.samples)
-    columns = st.columns(5)
+    row = st.container(horizontal=True, gap="medium")  # wraps where a window is narrow
+    columns = [row.container(width=165) for _ in range(5)]
     columns[0].metric(
         "Plankton kept", percent(outcome.recall),
         delta=f"95 %: {100 * low:.1f} to {100 * high:.1f} %", delta_color="off", delta_arrow="off",

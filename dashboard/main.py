@@ -26,6 +26,7 @@ page = st.navigation(
         st.Page(VIEWS / "label.py", title="Label", icon=":material/label:"),
         st.Page(VIEWS / "check.py", title="Check", icon=":material/fact_check:"),
         st.Page(VIEWS / "history.py", title="History", icon=":material/history:"),
+        st.Page(VIEWS / "screen.py", title="Screen", icon=":material/filter_alt:"),
         st.Page(VIEWS / "composition.py", title="Composition", icon=":material/stacked_bar_chart:"),
         st.Page(VIEWS / "evaluate.py", title="Evaluate", icon=":material/leaderboard:"),
         st.Page(VIEWS / "selection.py", title="Selection", icon=":material/check_box:"),

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from core.grouping import Grouping
     from core.mapdata import MapData
     from core.mapdrawn import Drawn
+    from core.screen import Screen
+    from core.screen_views import KindSeen
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 PAGE_SECRET = secrets.token_urlsafe(16)
@@ -38,6 +40,7 @@ _encoder_lock = threading.Lock()
 _columns_lock = threading.Lock()
 _grouping_lock = threading.Lock()
 _drawn_lock = threading.Lock()
+_screen_lock = threading.Lock()
 
 
 def on_localhost() -> bool:
@@ -322,6 +325,46 @@ def _grouping(
 
     encode_text = encoder_for(current.view).encode_text if guess else None
     return found(lib, current.view, known.what, name=name, encode_text=encode_text)
+
+
+def kinds_seen(current: View) -> tuple[KindSeen, ...]:
+    """Validated labels with a picture each; looked at again when labels changed."""
+    return _kinds_seen(library(), _Current(current), _said(current))
+
+
+def _said(current: View) -> str:
+    from core import labels
+
+    lib, uid = library(), current.collection.uid
+    return f"{lib.catalogue.revision(uid)}.{labels.revision(lib.catalogue, uid)}"
+
+
+@lru_cache(maxsize=8)
+def _kinds_seen(lib: Library, current: _Current, _said: str) -> tuple[KindSeen, ...]:
+    from core.screen_views import kinds_seen as found
+
+    return found(lib, current.view)
+
+
+def screen(current: View, keep: tuple[str, ...], drop: tuple[str, ...]) -> Screen:
+    """A filter trained on the labels as they are now; trained again only when they changed.
+
+    Raises
+    ------
+    CoreError
+        If there are too few labels on one side.
+    """
+    with _screen_lock:
+        return _screen(library(), _Current(current), keep, drop, _said(current))
+
+
+@lru_cache(maxsize=8)
+def _screen(
+    lib: Library, current: _Current, keep: tuple[str, ...], drop: tuple[str, ...], _said: str
+) -> Screen:
+    from core.screen_training import train_screen
+
+    return train_screen(lib, current.view, name="filter", keep=keep, drop=drop, seed=0)
 
 
 def columns(current: View) -> Columns:

@@ -51,7 +51,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("suggestions", "checking", "screens", "evaluation"),
     ("screen_training",),
-    ("screen_commands",),
+    ("screen_commands", "screen_views"),
     ("queueing", "proposing"),
     ("rounds", "checkups"),
     ("growing",),

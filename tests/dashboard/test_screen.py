@@ -1,0 +1,151 @@
+"""The screen page without a browser: the promise, the working point, both sides, empty states."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import bundle, labels, screens
+from core.indexing import index
+from core.labels import Decision
+from core.library import Library, View
+from core.screen import Screen
+from core.screen_views import guessed_drop, zipped
+from core.settings import Settings
+from core.sources.sample import SampleSource, draw_sample
+from dashboard import state
+from dashboard.parts import screen_made
+from dashboard.parts.screen_point import percent
+from tests.dashboard.conftest import Open, buttons, said, without_exception
+
+N, LEFT = 240, 40
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The drawn sample; somebody doubts the labels of 40 images, so that they do not count."""
+    base = tmp_path_factory.mktemp("screen")
+    draw_sample(base / "drawn", n=N, seed=3)
+    with closing(Library.open(Settings(workspace=base / "workspace"))) as library:
+        source = SampleSource(base / "drawn", name="sample")
+        index(library, collection="sample", source=source)
+        collection = library.catalogue.collection("sample")
+        known = labels.current(library.catalogue, collection.uid)
+        doubted = [Decision(id, known[id].label, "dubious") for id in sorted(known)[::6]]
+        labels.record(library.catalogue, collection.uid, doubted, by="Ada")
+    return base / "workspace"
+
+
+@pytest.fixture
+def sample(indexed: Path, tmp_path: Path, clean: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(indexed, tmp_path / "workspace")
+    clean.setenv("PLANKTON_WORKSPACE", str(tmp_path / "workspace"))
+    return tmp_path / "workspace"
+
+
+def current() -> View:
+    return state.view(state.library().catalogue.collection("sample"), None)
+
+
+def shown() -> Screen:
+    """The filter that the page trained: with the same labels and sides it is the cached one."""
+    view = current()
+    names = [kind.name for kind in state.kinds_seen(view)]
+    drop = guessed_drop(names)
+    keep = [name for name in names if name not in drop]
+    return state.screen(view, tuple(sorted(keep)), tuple(sorted(drop)))
+
+
+def figures(at: AppTest) -> dict[str, str]:
+    return {metric.label: str(metric.value) for metric in at.metric}
+
+
+def test_what_is_not_promised_is_said_with_what_it_takes(sample, open_view: Open):
+    at, made = open_view("screen"), shown()
+    told, outcome = said(at), made.screened.at(made.threshold)
+    assert not made.promised
+    assert "99 % cannot be promised yet" in told
+    assert f"about {made.labels_needed:,} more labels" in told
+    assert f"the threshold {made.threshold:.3g} is an estimate" in told
+    assert "Checked **by sample**" in told
+    assert figures(at)["Plankton kept"] == percent(outcome.recall)
+    assert figures(at)["Images dropped"] == percent(outcome.dropped_share)
+    assert "Sort more images" in buttons(at)
+
+
+def test_another_target_or_threshold_is_another_price(sample, open_view: Open):
+    at, made = open_view("screen", target="0.9"), shown()
+    lower = made.at_target(0.9)
+    assert figures(at)["Plankton kept"] == percent(lower.screened.at(lower.threshold).recall)
+    at = open_view("screen", threshold="1.0")
+    assert figures(at)["Images dropped"] == percent(made.screened.at(1.0).dropped_share)
+    assert "cannot be promised yet" in said(at)
+
+
+def test_kept_filters_are_opened_and_deleted(sample, open_view: Open):
+    at = open_view("screen")
+    at.text_input(key="screen name").set_value("Coarse").run()
+    without_exception(at.button(key="screen save").click().run())
+    uid, workspace = current().collection.uid, state.library().workspace
+    assert [each["name"] for each in screens.listed(workspace, uid)] == ["Coarse"]
+    at = open_view("screen", model="Coarse")
+    assert "trained on" in said(at) and "Train a new one" in buttons(at)
+    without_exception(at.button(key="screen delete Coarse").click().run())
+    assert screens.listed(workspace, uid) == []
+
+
+def test_a_filter_that_is_not_there_is_told(sample, open_view: Open):
+    assert "no model is called" in said(open_view("screen", model="Gone")).replace("\\", "")
+
+
+def test_what_is_carried_away_scores_as_the_page(sample, open_view: Open, tmp_path: Path):
+    open_view("screen")
+    made, view = shown(), current()
+    with zipfile.ZipFile(io.BytesIO(zipped(made))) as packed:
+        packed.extractall(tmp_path / "out")
+    (folder,) = (tmp_path / "out").iterdir()
+    decided = bundle.load(folder).decide(view.snapshot.vectors)
+    rows = [row for row, truth in enumerate(made.screened.truth.tolist()) if truth < 0]
+    assert len(rows) == LEFT  # the others are shown as filters score them that never saw them
+    there = [float(decided.score[row]) for row in rows]
+    assert there == pytest.approx([float(made.screened.score[row]) for row in rows], abs=1e-5)
+
+
+def test_nothing_to_drop_leads_on(sample, open_view: Open):
+    at = open_view("screen", drop="nothing")
+    assert "Nothing is to drop yet" in said(at)
+    without_exception(at.button(key="screen sort more").click().run())
+    assert at.query_params["sorting"] == "1"
+    assert "Sort some images" in said(at)
+
+
+def test_where_training_takes_long_it_is_offered_as_a_job(sample, open_view: Open, clean):
+    clean.setattr(screen_made, "LONG_S", 0.0)
+    at = open_view("screen")
+    assert "it runs beside this page" in said(at)
+    assert "Train" in buttons(at)
+
+
+def test_no_label_means_sorting(filled, open_view: Open, made):
+    lib = state.library()
+    index(lib, collection="bare", source=str(made / "pictures" / "run"), source_name="bare")
+    at = open_view("screen", collection="bare")
+    assert "Nothing to learn from yet" in said(at)
+    assert "**0** to keep" in said(at)
+
+
+def test_a_dashboard_that_only_shows_keeps_nothing(sample, open_view: Open, clean):
+    clean.setenv("PLANKTON_READ_ONLY", "1")
+    at = open_view("screen")
+    assert at.button(key="screen save").disabled
+    assert "Sort more images" not in buttons(at)
+
+
+def test_an_empty_workspace(empty, open_view: Open):
+    assert "Nothing to explore yet" in said(open_view("screen"))

@@ -324,7 +324,10 @@ def test_well_chosen_images_are_of_every_group():
 @pytest.mark.slow
 @pytest.mark.skipif(not CAMERA.is_dir(), reason="the shared pictures are not here")
 def test_figures_of_the_camera_are_those_measured_before(tmp_path: Path):
-    """precision@24 0.366, 5 nearest 0.552 (`benchmarks/descriptors.py`); a curve goes on where it held at 40."""
+    """precision@24 0.366, 5 nearest 0.552 (`benchmarks/descriptors.py`).
+
+    A curve goes on where it held at 40.
+    """
     from core.evaluation.subject import subject, vectors_of
     from core.indexing import index
     from core.library import Library

@@ -263,7 +263,8 @@ class _Pool:
             outcome.set_result(_failed(task, data.reason))
             return outcome
         try:
-            return self._pool.submit(_work, task, data)
+            with _single_threaded():
+                return self._pool.submit(_work, task, data)
         except BrokenProcessPool as error:
             outcome.set_exception(error)
             return outcome
@@ -282,12 +283,37 @@ class _Pool:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = self._start()
         try:
-            self._pool.submit(_nothing).result()
+            with _single_threaded():
+                begun = self._pool.submit(_nothing)
+            begun.result()
         except BrokenProcessPool as error:  # no picture has been looked at yet
             raise CoreError(
                 "the processes that read pictures end as soon as they start; this machine may be "
                 "out of memory: close other programs, then run the same command again"
             ) from error
+
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_threads_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Workers that start within compute with one thread each: there is one of them a core.
+
+    A worker cannot see to it itself: what it is handed imports numpy before it runs anything.
+    """
+    with _threads_lock:
+        before = {name: os.environ.get(name) for name in _THREADS}
+        os.environ.update(dict.fromkeys(_THREADS, "1"))
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
 
 def _nothing() -> None:
@@ -300,7 +326,6 @@ _prepare: Prepare | None = None
 def _become_worker(prepare: Prepare, parent: int) -> None:
     global _prepare
     _prepare = prepare
-    os.environ["OMP_NUM_THREADS"] = "1"  # one process a core already
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

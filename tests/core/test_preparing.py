@@ -36,6 +36,13 @@ def first_pixel(image: Rgb) -> np.ndarray:
     return image[0, 0].astype(np.float32)
 
 
+def threads(image: Rgb) -> np.ndarray:
+    """What numpy computes with where this runs."""
+    from threadpoolctl import threadpool_info
+
+    return np.array([pool["num_threads"] for pool in threadpool_info()], np.float32)
+
+
 def tasks_of(root: Path, tmp_path: Path) -> list[Task]:
     folder = str(tmp_path / "thumbnails")
     return [Task(p.name, str(p), folder) for p in sorted(root.iterdir())]
@@ -78,6 +85,18 @@ def test_a_picture_that_kills_its_worker_costs_itself_only(
     failed = [f for f in found if isinstance(f, Failed)]
     assert [f.id for f in failed] == [f"{n:05d}.png" for n in deadly]
     assert {f.reason for f in failed} == {"the picture crashed its reader; it is damaged"}
+
+
+@pytest.mark.slow
+def test_workers_compute_with_one_thread_each(
+    pictures: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    found = list(prepare_all(tasks_of(pictures(40), tmp_path), threads, workers=2))
+    assert all(isinstance(f, Ready) and set(f.prepared.tolist()) == {1.0} for f in found)
+    assert os.environ["OMP_NUM_THREADS"] == "2"
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
 
 
 def test_a_picture_that_puzzles_the_encoder(pictures: Pictures, tmp_path: Path):

@@ -184,10 +184,11 @@ def main() -> None:
         print(f"{len(paths):,} images, {os.cpu_count()} cores", flush=True)
         whole = table_of(work / "whole.csv", paths, len(paths))
         show("descriptors, all", rate(ours, whole))
-        if asked.neural_images:
+        count = len(paths) if asked.neural_images is None else asked.neural_images
+        if count:
             other = make_filter(work / "neural", paths[:100], NEURAL)
-            some = table_of(work / "some.csv", paths, asked.neural_images)
-            print(f"the same {asked.neural_images} images, in turn:")
+            some = table_of(work / "some.csv", paths, count)
+            print(f"the same {count} images, in turn:")
             first = rate(ours, some)
             exact, quick = rate(other, some), rate(other, some, "bfloat16")
             again = rate(ours, some)

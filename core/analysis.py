@@ -20,7 +20,7 @@ from core.errors import NotFoundError, RangeError, WorkspaceError
 from core.library import Library, View
 from core.progress import Progress, Report, nobody
 from core.results import read_meta
-from core.workspace import slug
+from core.workspace import check_name
 
 
 def make_map(
@@ -89,13 +89,7 @@ def check_clustering_name(name: str) -> None:
     RangeError
         Saying what is expected.
     """
-    if name != name.strip() or not name.isprintable() or not 1 <= len(name) <= 80:
-        raise RangeError(
-            f"clustering name is {name[:100]!r}; expected 1 to 80 printable characters without "
-            "blanks at its ends"
-        )
-    if unquote(slug(name)) != name:  # the file's name is where it is kept
-        raise RangeError(f"clustering name {name!r} is too long for a file name; shorten it")
+    check_name(name, "clustering name")
 
 
 def _keep_edited(library: Library, view: View, name: str) -> None:

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.encoders.card import Identity
-from core.errors import CoreError, NotFoundError, RangeError, WorkspaceError
+from core.errors import CoreError, NotFoundError, WorkspaceError
 from core.outcome import Screened
 from core.results import Column, load_result, save_result
 from core.screen import Screen
 from core.screening import Model
-from core.workspace import Workspace, now, read_json, slug, write_json
+from core.workspace import Workspace, check_name, now, read_json, slug, write_json
 
 FORMAT = 1
 
@@ -46,13 +46,7 @@ def check_model_name(name: str) -> None:
     RangeError
         Saying what is expected.
     """
-    if name != name.strip() or not name.isprintable() or not 1 <= len(name) <= 80:
-        raise RangeError(
-            f"the model's name is {name[:100]!r}; expected 1 to 80 printable characters without "
-            "blanks at its ends"
-        )
-    if unquote(slug(name)) != name:
-        raise RangeError(f"the model's name {name!r} is too long for a file name; shorten it")
+    check_name(name, "the model's name")
 
 
 def save(workspace: Workspace, uid: str, screen: Screen) -> None:

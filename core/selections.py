@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from core.errors import NotFoundError, RangeError, WorkspaceError
 from core.results import load_result, read_meta, save_result
-from core.workspace import Workspace, now, slug
+from core.workspace import Workspace, check_name, now, slug
 
 LINKED = 500
 """Sets of images that links name and nobody gave a name; the oldest of more are forgotten."""
@@ -158,13 +158,7 @@ def marked(workspace: Workspace, uid: str, digest: str) -> list[str]:
 
 
 def _checked(name: str) -> str:
-    if name != name.strip() or not name.isprintable() or not 1 <= len(name) <= 80:
-        raise RangeError(
-            f"the selection's name is {name[:100]!r}; expected 1 to 80 printable characters "
-            "without blanks at its ends"
-        )
-    if unquote(slug(name)) != name:  # the file's name is where it is kept
-        raise RangeError(f"the selection's name {name!r} is too long for a file name; shorten it")
+    check_name(name, "the selection's name")
     return name
 
 

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-from core.errors import LockedError, WorkspaceError
+from core.errors import LockedError, RangeError, WorkspaceError
 from core.settings import Settings
 
 FORMAT = 1
@@ -53,6 +54,29 @@ def slug(encoder: str) -> str:
     if len(text) <= LONGEST_SLUG:
         return text
     return text[:150] + "%" + hashlib.blake2b(encoder.encode(), digest_size=8).hexdigest()
+
+
+def check_name(name: str, what: str) -> None:
+    """Refuse a name that people would not see whole, or that a file's name cannot hold.
+
+    Parameters
+    ----------
+    name : str
+    what : str
+        Whose it is, as in ``"the model's name"``.
+
+    Raises
+    ------
+    RangeError
+        Saying what is expected.
+    """
+    if name != name.strip() or not name.isprintable() or not 1 <= len(name) <= 80:
+        raise RangeError(
+            f"{what} is {name[:100]!r}; expected 1 to 80 printable characters without blanks at "
+            "its ends"
+        )
+    if unquote(slug(name)) != name:  # the file's name is where it is kept
+        raise RangeError(f"{what} {name!r} is too long for a file name; shorten it")
 
 
 def write_json(path: Path, value: Any) -> None:

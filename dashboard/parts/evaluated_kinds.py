@@ -98,7 +98,7 @@ def _matrix(view: View, found: Evaluation, encoder: str, way: str) -> None:
     more = len(found.kinds) - len(names)
     st.caption(
         ":material/left_click: **Click a cell** to see its pictures. A row is what images are, a "
-        "column what they are taken for; the darker, the larger the share of the row."
+        "column what they are taken for; the stronger the colour, the larger the share of the row."
         + (f" The {KINDS} kinds most often taken for another; {more} more are in the table below."
            if more > 0 else "")
     )  # fmt: skip

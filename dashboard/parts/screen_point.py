@@ -178,7 +178,7 @@ def _figures(at: Screen, outcome: Outcome) -> None:
         of = outcome.kept + outcome.dropped
         columns[3].metric(
             "Plankton lost", f"{1000 * outcome.expected_lost / of:.2g}",
-            delta="expected per 1,000 images", delta_color="off", delta_arrow="off",
+            delta="per 1,000 images", delta_color="off", delta_arrow="off",
             help="No image has a sample, so this is of all images: labelled ones counted, others "
             "by their score.",
         )  # fmt: skip

@@ -126,6 +126,7 @@ def apply_command(arguments: Arguments, report: Report) -> dict[str, Any]:
 def _many(screen: Any, arguments: Arguments, report: Report) -> dict[str, Any]:
     from core.applying import apply
     from core.destinations import destination
+    from core.drift import in_words
     from core.sources import open_source
 
     def to(where: str | None) -> Any:
@@ -158,6 +159,8 @@ def _many(screen: Any, arguments: Arguments, report: Report) -> dict[str, Any]:
         log(f"note: {done.unreadable:,} images could not be read; they count as kept")
     if done.not_copied:
         log(f"note: {done.not_copied:,} images could not be copied, since nothing can read them")
+    if done.drift is not None and (warning := in_words(done.drift)):
+        log(f"warning: {warning}")
     return {
         **done.as_json(),
         "filter": screen.filter.name,

@@ -9,16 +9,19 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.cutting import copy_of, suffix_of
 from core.deciding import Screen, Verdict
 from core.destinations import Destination, check_apart
+from core.drift import drift
 from core.errors import ImageError, SourceError
 from core.ledger import Ledger, Row
 from core.naming import file_names
@@ -44,6 +47,9 @@ COPIERS = 8
 LISTED = 1_000
 """Images named in a summary; the report has all."""
 
+RECENT = 1_000
+"""Images compared with the training at the end of a run."""
+
 
 @dataclass
 class Applied:
@@ -68,6 +74,8 @@ class Applied:
     skipped_count: int = 0
     notes: list[str] = field(default_factory=list)
     """What the source assumed or left aside."""
+    drift: dict[str, Any] | None = None
+    """The last images of this run against the training: `core.drift.drift`."""
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
@@ -84,6 +92,7 @@ class Applied:
             "skipped": [{"uri": s.uri, "reason": s.reason, "count": s.count} for s in self.skipped],
             "skipped_count": self.skipped_count,
             "notes": self.notes,
+            "drift": self.drift,
             "seconds": round(self.seconds, 3),
         }
 
@@ -188,6 +197,7 @@ class _Run:
         self._meter = Meter(report, STAGE, None)
         self._result = Applied()
         self._seen = 0
+        self._last: deque[Verdict] = deque(maxlen=RECENT)
         self._lock = threading.Lock()
 
     def run(self) -> Applied:
@@ -199,12 +209,23 @@ class _Run:
         done = self._meter.done
         self._tell(Progress(STAGE, done, done))
         result.notes = list(self._source.notes)
+        result.drift = self._drift()
         if not self._seen and not result.skipped_count:
             raise SourceError(f"{self._source.root} holds no images; expected pictures")
         counts: Counter[str] = self._ledger.counts
         result.kept, result.dropped = counts["kept"], counts["dropped"]
         result.unfamiliar, result.unreadable = counts["unfamiliar"], counts["unreadable"]
         return result
+
+    def _drift(self) -> dict[str, Any]:
+        read = [verdict for verdict in self._last if verdict.score is not None]
+        return drift(
+            self._screen.filter.card,
+            scores=np.array([verdict.score for verdict in read], np.float64),
+            nearest=np.array([v.nearest for v in read if v.nearest is not None], np.float64),
+            unfamiliar=sum(verdict.unfamiliar for verdict in self._last),
+            n=len(self._last),
+        )
 
     def _images(self) -> Iterator[_Image]:
         result, value_range = self._result, self._screen.value_range
@@ -270,6 +291,7 @@ class _Run:
             )
             rows.append((row, read.image.stamp))
         self._ledger.confirm(rows)
+        self._last.extend(verdicts)
 
     def _name(self, image: _Image, verdict: Verdict) -> str:
         """What its copy is to be called; given in the source's order, so the same every time."""

@@ -30,8 +30,8 @@ README = "README.md"
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "scikit-image", "pillow", "onnx", "onnxruntime")
 
 RUN_WITH = {
-    "": ("numpy", "onnxruntime", "pillow", "tifffile"),
-    "descriptors": ("scipy", "scikit-image"),
+    "": ("numpy", "scipy", "onnxruntime", "pillow", "tifffile"),
+    "descriptors": ("scikit-image",),
     "openclip:": ("torch", "torchvision", "open_clip_torch"),
     "timm:": ("torch", "torchvision", "timm"),
 }
@@ -197,7 +197,7 @@ def requirements(encoder: str) -> list[str]:
     Examples
     --------
     >>> [line.split("==")[0] for line in requirements("descriptors")]
-    ['numpy', 'onnxruntime', 'pillow', 'tifffile', 'scipy', 'scikit-image']
+    ['numpy', 'scipy', 'onnxruntime', 'pillow', 'tifffile', 'scikit-image']
     """
     names = [
         name for begins, some in RUN_WITH.items() if encoder.startswith(begins) for name in some

@@ -200,3 +200,27 @@ def drift(
     parts = [found[name] for name in ("unfamiliar", "scores", "similarity")]
     found["drifted"] = any(part["drifted"] for part in parts if part)
     return {**found, "why": "; ".join(why) or None}
+
+
+def in_words(found: Mapping[str, Any]) -> str | None:
+    """What `drift` found, in one sentence with what to do; None when nothing drifted.
+
+    Examples
+    --------
+    >>> in_words({"drifted": False})
+    """
+    if not found["drifted"]:
+        return None
+    unfamiliar, n = found["unfamiliar"], found["images"]
+    then = "label some of them, train and export the filter again"
+    if unfamiliar and unfamiliar["drifted"]:
+        return (
+            f"{unfamiliar['statistic']:.0%} of the last {n:,} images are unlike all that the "
+            f"filter was trained on, and so kept: {then}"
+        )
+    if found["similarity"] and found["similarity"]["drifted"]:
+        return f"the last {n:,} images are less like those the filter was trained on: {then}"
+    return (
+        f"the last {n:,} images score otherwise than those the filter was trained on: another mix "
+        "of kinds, or a filter that errs more; look at what it dropped (screen audit)"
+    )

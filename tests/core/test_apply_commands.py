@@ -85,6 +85,16 @@ def test_apply_and_audit_need_no_workspace_and_nothing_heavy(folder: Path, tmp_p
     assert found["ci95"] == [0.0, pytest.approx(3 / 6, abs=0.17)]
 
 
+def test_images_unlike_the_training_are_warned_of(tmp_path: Path):
+    made = write_filter(
+        tmp_path / "made", familiar_from=0.999_999, training={"unfamiliar_share": 0.01}
+    )
+    write_vignettes(tmp_path / "run", 30)
+    done = call("apply", made, "run", "--dry-run", "--json", cwd=tmp_path)
+    assert answered(done)["drift"]["drifted"] is True
+    assert b"warning: 100% of the last 30 images are unlike all" in done.stderr
+
+
 def test_one_image_from_stdin(folder: Path, tmp_path: Path):
     disc, fibre, _ = write_vignettes(tmp_path, 3)
     kept = answered(

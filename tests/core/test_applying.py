@@ -26,6 +26,7 @@ from PIL import Image
 from core.applying import Applied, apply
 from core.deciding import Screen
 from core.destinations import Folder, check_apart, destination
+from core.drift import LEAST_IMAGES, in_words
 from core.errors import CoreError, LockedError, SourceError
 from core.ledger import COLUMNS, STATE, Ledger, read_report
 from core.naming import file_names
@@ -203,6 +204,48 @@ def test_what_is_unfamiliar_is_kept(tmp_path: Path):
     assert (done.kept, done.dropped, done.unfamiliar) == (6, 0, 6)
     (reason,) = {row["reason"] for row in rows(tmp_path / "r.csv")}
     assert reason == "unlike the images the filter was trained on"
+
+
+@pytest.mark.parametrize("familiar_from", [-1.0, 0.999_999])
+def test_a_run_says_whether_its_images_are_like_those_of_the_training(
+    tmp_path: Path, familiar_from: float
+):
+    of_training = {"unfamiliar_share": 0.01}
+    made = Screen(
+        write_filter(tmp_path / "made", familiar_from=familiar_from, training=of_training)
+    )
+    write_vignettes(tmp_path / "run", LEAST_IMAGES)
+    found = run(made, tmp_path / "run").as_json()["drift"]
+    share = float(familiar_from > 0)
+    assert found["images"] == LEAST_IMAGES and found["unfamiliar"]["statistic"] == share
+    assert found["why"] == (
+        "the card has no quantiles of the training's scores; "
+        "the card has no quantiles of the training's similarity"
+    )
+    said = in_words(found)
+    if not share:
+        assert said is None
+        return
+    assert said is not None and said.startswith(
+        "100% of the last 30 images are unlike all that the filter was trained on, and so kept"
+    )
+
+
+def test_what_drifted_is_said_the_worst_first():
+    fine, bad = {"drifted": False}, {"drifted": True}
+    found = {"images": 50, "drifted": True, "unfamiliar": fine, "scores": bad, "similarity": bad}
+    assert "are less like those" in str(in_words(found))
+    assert "score otherwise" in str(in_words(found | {"similarity": fine}))
+    assert "score otherwise" in str(in_words(found | {"similarity": None, "unfamiliar": None}))
+
+
+def test_only_the_last_images_of_this_run_tell_of_drift(tmp_path: Path, screen: Screen):
+    write_vignettes(tmp_path / "run", 6)
+    report = tmp_path / "r.csv"
+    run(screen, tmp_path / "run", report_to=report)
+    done = run(screen, tmp_path / "run", report_to=report)
+    assert done.already == 6 and done.drift is not None
+    assert done.drift["why"] == f"0 images are too few; expected {LEAST_IMAGES} or more"
 
 
 def test_a_dry_run_writes_no_copy_and_its_report_makes_way(screen: Screen, tmp_path: Path):

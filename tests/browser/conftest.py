@@ -60,7 +60,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        log = tmp_path_factory.mktemp("server") / "log"
+        folder = tmp_path_factory.mktemp("server")
+        log, own = folder / "log", {"PLANKTON_WORKSPACE": str(folder / "workspace")}
         command = [sys.executable, "-m", "streamlit", "run", str(app)]
         command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
         command += ["--server.headless", "true", "--server.fileWatcherType", "none"]
@@ -69,7 +70,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
             process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env={**os.environ, **(env or {})},
+                env={**os.environ, **own, **(env or {})},
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -23,13 +23,20 @@ class Best:
     rivals: tuple[str, ...]
     """Those that may be as good: the difference is not real, or not known to be."""
     others: tuple[str, ...]
-    """All that it was compared with."""
+    """All that it was compared with, the next best first."""
+    lead: Figure | None
+    """How much more it has than the next best; None where they were not compared."""
 
     @property
     def sentence(self) -> str:
         if not self.rivals:
-            than = self.others[0] if len(self.others) == 1 else "all others"
-            return f"{self.purpose}, {self.encoder} is better than {than} for sure."
+            more = _in_points(self.lead)
+            if len(self.others) == 1:
+                return f"{self.purpose}, {self.encoder} is better than {self.others[0]}{more}."
+            return (
+                f"{self.purpose}, {self.encoder} is better than all others, and than the next, "
+                f"{self.others[0]},{more}."
+            )
         *others, last = self.rivals
         named = f"{', '.join(others)} or {last}" if others else last
         return f"{self.purpose}, {self.encoder} comes out first, but {named} may be as good."
@@ -57,8 +64,17 @@ def best(meta: Mapping[str, Any]) -> list[Best]:
             or not is_real(gap)
         )
         names = tuple(row["encoder"] for row in others)
-        found.append(Best(purpose, figure, first["encoder"], rivals, names))
+        lead = difference(meta, figure, names[0], first["encoder"])
+        found.append(Best(purpose, figure, first["encoder"], rivals, names, lead))
     return found
+
+
+def _in_points(lead: Figure | None) -> str:
+    if lead is None or lead.value is None or lead.low is None or lead.high is None:
+        return ""
+    low, value, high = (100 * end for end in (lead.low, lead.value, lead.high))
+    digits = 0 if min(abs(low), abs(value)) >= 1 else 1
+    return f" by {value:.{digits}f} points (95 %: {low:.{digits}f} to {high:.{digits}f})"
 
 
 def difference(meta: Mapping[str, Any], figure: str, of: str, to: str) -> Figure | None:

@@ -3,7 +3,7 @@
 To browse (are neighbours of the same kind?), by how far precision at 24 is on the way from chance
 to its ceiling, at the lower end of its interval:
 
-- ``no`` below 0.1, or when it is not better than sorting by size alone for sure;
+- ``no`` below 0.1, or when its lead over sorting by size alone may be chance;
 - ``patience`` from 0.1;
 - ``good`` from 0.25: of the neighbours of a common kind every fourth or more is right beyond luck.
 

@@ -9,7 +9,7 @@ import pytest
 
 from core import labels
 from core.errors import RangeError
-from core.evaluation.best import best, difference
+from core.evaluation.best import Best, best, difference
 from core.evaluation.figures import Figure
 from core.evaluation.first_labels import first_labels
 from core.evaluation.storing import Evaluation
@@ -40,7 +40,7 @@ def compared(
 def test_the_first_is_said_to_be_better_only_where_that_is_real():
     meta = compared({"a": 0.3, "b": 0.4}, {("a", "b"): True}, "precision_at_24")
     (found,) = best(meta)
-    assert found.sentence == "To browse, b is better than a for sure."
+    assert found.sentence == "To browse, b is better than a by 10 points (95 %: 5 to 20)."
     meta = compared({"a": 0.3, "b": 0.4}, {("a", "b"): False}, "linear_probe_accuracy")
     (found,) = best(meta)
     assert found.sentence == "To propose labels, b comes out first, but a may be as good."
@@ -50,11 +50,22 @@ def test_of_three_all_that_may_be_as_good_are_named():
     real = {("a", "b"): True, ("a", "c"): False, ("b", "c"): True}
     (found,) = best(compared({"a": 0.5, "b": 0.1, "c": 0.45}, real, "precision_at_5"))
     assert (found.encoder, found.rivals, found.figure) == ("a", ("c",), "precision_at_5")
-    real = dict.fromkeys(real, True)
+    real = {("b", "a"): True, ("c", "a"): True}
     (found,) = best(compared({"a": 0.5, "b": 0.1, "c": 0.4}, real, "precision_at_5"))
-    assert found.sentence == "To browse, a is better than all others for sure."
+    assert found.sentence == (
+        "To browse, a is better than all others, and than the next, c, by 10 points "
+        "(95 %: 5 to 20)."
+    )
     (found,) = best(compared({"a": 0.5, "b": 0.1, "c": 0.4}, {}, "precision_at_5"))
     assert found.sentence == "To browse, a comes out first, but c or b may be as good."
+
+
+def test_a_lead_below_a_point_keeps_its_decimals():
+    lead = Figure(0.012, 0.004, 0.02)
+    found = Best("To browse", "precision_at_24", "a", (), ("b",), lead)
+    assert found.sentence == "To browse, a is better than b by 1.2 points (95 %: 0.4 to 2.0)."
+    found = Best("To browse", "precision_at_24", "a", (), ("b",), None)
+    assert found.sentence == "To browse, a is better than b."
 
 
 def test_one_encoder_or_an_unknown_figure_is_no_choice():

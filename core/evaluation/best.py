@@ -33,10 +33,8 @@ class Best:
             more = _in_points(self.lead)
             if len(self.others) == 1:
                 return f"{self.purpose}, {self.encoder} is better than {self.others[0]}{more}."
-            return (
-                f"{self.purpose}, {self.encoder} is better than all others, and than the next, "
-                f"{self.others[0]},{more}."
-            )
+            then = f", and than the next, {self.others[0]},{more}" if more else ""
+            return f"{self.purpose}, {self.encoder} is better than all others{then}."
         *others, last = self.rivals
         named = f"{', '.join(others)} or {last}" if others else last
         return f"{self.purpose}, {self.encoder} comes out first, but {named} may be as good."

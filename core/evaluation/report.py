@@ -15,8 +15,10 @@ import numpy as np
 
 from core.errors import ImageError, RangeError, SourceError
 from core.evaluation import charts
+from core.evaluation.best import best
 from core.evaluation.figures import Figure
 from core.evaluation.measuring import FIGURES
+from core.evaluation.robustness import CHANGES
 from core.evaluation.storing import PREFIX, Evaluation
 from core.library import Library
 from core.sheets import picture_of
@@ -111,6 +113,7 @@ def report_html(library: Library, uid: str, evaluation: Evaluation) -> str:
     encoders = evaluation.encoders
     labelled = bool(len(evaluation.codes)) and meta["classes"] > 1
     parts = [_head(meta, name)]
+    parts += [f"<p><b>{escape(each.sentence)}</b></p>" for each in best(meta)]
     for row in meta["encoders"]:
         said = escape(row["verdict"]["sentence"])
         parts.append(f'<div class="said"><b>{escape(row["encoder"])}</b><br>{said}</div>')
@@ -330,12 +333,19 @@ def _robustness(meta: Mapping[str, Any]) -> str:
     if not rows:
         return ""
     head = "".join(f"<th>{escape(row['encoder'])}</th>" for row in rows)
-    body = []
-    for change in rows[0]["robustness"]["kept"]:
-        cells = (_cell(Figure.from_json(row["robustness"]["kept"][change])) for row in rows)
-        body.append(f"<tr><td>{escape(change)}</td>{''.join(cells)}</tr>")
+    kept = {
+        change: [Figure.from_json(row["robustness"]["kept"][change]) for row in rows]
+        for change in CHANGES
+        if change in rows[0]["robustness"]["kept"]
+    }
+    names = [row["encoder"] for row in rows]
+    body = (
+        f"<tr><td>{escape(change)}</td>{''.join(map(_cell, figures))}</tr>"
+        for change, figures in kept.items()
+    )
     return (
         "<h2>When a picture is changed</h2><p>Share of the 24 nearest that are kept.</p>"
+        f"<p>{charts.legend(names)}</p>{charts.intervals(list(kept.items()), names)}"
         f'<div class="wide"><table><tr><th></th>{head}</tr>{"".join(body)}</table></div>'
     )
 

@@ -85,6 +85,32 @@ CHANGES: dict[str, Change] = {
 """What is done to a picture, in words."""
 
 
+UNCHANGED = "as it is"
+EXAMPLE = 72
+"""Longest side of an example, in pixels."""
+
+
+def examples(picture: Rgb, *, side: int = EXAMPLE) -> dict[str, Rgb]:
+    """What a picture looks like as it is and after each of `CHANGES`, all at one scale.
+
+    Parameters
+    ----------
+    picture : (h, w, 3) uint8
+    side : int
+        Pixels of the longest side of the largest of them; none is enlarged.
+    """
+    from PIL import Image
+
+    every = {UNCHANGED: picture} | {name: change(picture) for name, change in CHANGES.items()}
+    scale = min(1.0, side / max(max(each.shape[:2]) for each in every.values()))
+
+    def shrunk(each: Rgb) -> Rgb:
+        h, w = (max(1, round(length * scale)) for length in each.shape[:2])
+        return np.asarray(Image.fromarray(each).resize((w, h), Image.Resampling.LANCZOS))
+
+    return {name: shrunk(each) for name, each in every.items()}
+
+
 @dataclass(frozen=True)
 class Robustness:
     """How many neighbours are kept."""

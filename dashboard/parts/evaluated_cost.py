@@ -1,4 +1,4 @@
-"""How robust encoders are, what they cost, and keeping them joined as one more."""
+"""What encoders cost, and keeping them joined as one more."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from core.evaluation.figures import Figure
 from core.evaluation.joining import name_of_joined
 from core.evaluation.storing import PREFIX, Evaluation
 from core.library import View
 from dashboard import state
 from dashboard.parts.encodernames import called, colours, heading
-from dashboard.parts.evaluations import begin, encoders_of
+from dashboard.parts.evaluations import begin, encoders_of, joined
 
 COSTS = {
     "images_per_second": ("images a second here", ",.1f"),
@@ -22,47 +21,6 @@ COSTS = {
     "download_mb": ("MB to download once", ",.0f"),
     "memory_mb": ("MB of memory here", ",.0f"),
 }
-
-
-def robustness(view: View, found: Evaluation) -> None:
-    """Whether an image keeps its neighbours when its picture is changed."""
-    st.subheader("When a picture is turned, lit or cut otherwise", anchor=False)
-    rows = [row for row in found.meta["encoders"] if "robustness" in row]
-    if not rows:
-        st.write(
-            "Not measured yet. An encoder that answers to light, direction or cutting tells "
-            "samples apart before it tells kinds apart."
-        )
-        _measure(view, found)
-        return
-    n = max(row["robustness"]["images"] for row in rows)
-    st.caption(
-        f"Share of an image's 24 nearest that are found again when its picture is changed; {n:,} "
-        "pictures were encoded anew. 1 would be all of them. None of these changes what is in the "
-        "picture."
-    )
-    body = []
-    for change in rows[0]["robustness"]["kept"]:
-        cells = [Figure.from_json(row["robustness"]["kept"][change]) for row in rows]
-        body.append((change, [_figure(each) for each in cells]))
-    st.html(_table([str(row["encoder"]) for row in rows], body, found, "Robustness"))
-    for row in rows:
-        for note in row["robustness"]["notes"]:
-            st.caption(f":material/warning: {state.as_text(called(row['encoder']))}: "
-                       f"{state.as_text(note)}.")  # fmt: skip
-        if row["robustness"]["unreadable"]:
-            st.caption(f"{row['robustness']['unreadable']:,} pictures could not be read.")
-
-
-def _measure(view: View, found: Evaluation) -> None:
-    there = [name for name in found.meta["covers"] if name in encoders_of(view)]
-    pressed = st.button(
-        "Measure it", icon=":material/rotate_90_degrees_cw:", key="robustness go",
-        disabled=state.settings().read_only or not there or bool(st.session_state.get("working")),
-        help="Encodes 200 pictures eight times each: a minute or more per encoder.",
-    )  # fmt: skip
-    if pressed:
-        begin(view, there, join=_joined(found) is not None and len(there) > 1, robust=True)
 
 
 def costs(found: Evaluation) -> None:
@@ -93,13 +51,6 @@ def _cost(cost: dict[str, Any], name: str, how: str) -> str:
     return f"<td>{format(int(value) if how == ',d' else value, how)}</td>"
 
 
-def _figure(figure: Figure) -> str:
-    if figure.value is None:
-        return f'<td title="{escape(figure.why or "")}">-</td>'
-    ends = "" if figure.low is None else f"<br><small>{figure.low:.2f} to {figure.high:.2f}</small>"
-    return f"<td>{figure.value:.2f}{ends}</td>"
-
-
 def _table(
     names: list[str], body: list[tuple[str, list[str]]], found: Evaluation, label: str
 ) -> str:
@@ -117,12 +68,6 @@ def _table(
     )
 
 
-def _joined(found: Evaluation) -> str | None:
-    """The row of encoders side by side that this evaluation made."""
-    new = [name for name in found.encoders if name not in found.meta["covers"]]
-    return new[0] if new else None
-
-
 def keep(view: View, found: Evaluation) -> None:
     """Encoders side by side as one more encoder of the collection."""
     plain = [name for name in found.meta["covers"] if not name.startswith(PREFIX)]
@@ -130,7 +75,7 @@ def keep(view: View, found: Evaluation) -> None:
     plain = [name for name in plain if name in there]
     if len(plain) < 2:
         return
-    name = _joined(found) or name_of_joined(plain)
+    name = joined(found) or name_of_joined(plain)
     st.subheader("Joined as one more encoder", anchor=False)
     kept = name in there
     if kept:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.encoders import KNOWN, describe
 from core.errors import CoreError
-from core.evaluation.storing import PREFIX, outdated
+from core.evaluation.storing import PREFIX, Evaluation, outdated
 from core.library import View
 from dashboard import state
 from dashboard.parts.adding import check_encoder
@@ -157,3 +157,9 @@ def warn_outdated(view: View, meta: dict[str, Any]) -> None:
     if pressed:
         begin(view, there, join=len(meta["encoders"]) > len(meta["covers"]) and len(there) > 1,
               robust=any("robustness" in row for row in meta["encoders"]))  # fmt: skip
+
+
+def joined(found: Evaluation) -> str | None:
+    """The row of encoders side by side that this evaluation made."""
+    new = [name for name in found.encoders if name not in found.meta["covers"]]
+    return new[0] if new else None

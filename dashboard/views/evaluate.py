@@ -10,11 +10,12 @@ from core.evaluation.storing import listed
 from dashboard import state
 from dashboard.parts import empty, evaluations
 from dashboard.parts.evaluated import measured_on, verdicts
-from dashboard.parts.evaluated_cost import costs, keep, robustness
+from dashboard.parts.evaluated_cost import costs, keep
 from dashboard.parts.evaluated_curves import curves
 from dashboard.parts.evaluated_figures import figures
 from dashboard.parts.evaluated_kinds import kinds
 from dashboard.parts.evaluated_pair import pair
+from dashboard.parts.evaluated_robust import robustness
 from dashboard.parts.evaluated_unlabelled import (
     first_estimate,
     nothing_to_measure,

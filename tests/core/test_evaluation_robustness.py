@@ -13,7 +13,14 @@ from core.encoders.card import Card, Identity
 from core.encoders.descriptors import Descriptors
 from core.errors import ImageError
 from core.evaluation.pixels import cost, joined_cost
-from core.evaluation.robustness import CHANGES, background, robustness, unknown
+from core.evaluation.robustness import (
+    CHANGES,
+    UNCHANGED,
+    background,
+    examples,
+    robustness,
+    unknown,
+)
 from tests.core.tiny_models import drawn
 
 
@@ -126,6 +133,24 @@ def test_changes_by_hand():
     turned = CHANGES["turned by 10 degrees"](picture + 9)
     assert turned.shape[0] > 10
     assert turned[0, 0].tolist() == [9, 9, 9]
+
+
+def test_examples_are_all_at_one_scale():
+    picture = np.full((100, 200, 3), 9, np.uint8)
+    picture[10:90, 20:40] = 200
+    shown = examples(picture, side=52)
+    assert list(shown) == [UNCHANGED, *CHANGES]
+    # 100 x 200 with a margin on every side is 130 x 260: a fifth of that
+    assert shown["more background around"].shape == (26, 52, 3)
+    assert shown[UNCHANGED].shape == shown["mirrored"].shape == (20, 40, 3)
+    assert shown["turned by 90 degrees"].shape == (40, 20, 3)
+    assert (shown["mirrored"][:, ::-1] == shown[UNCHANGED]).all()
+    assert shown["brighter by a quarter"].mean() > shown[UNCHANGED].mean()
+
+
+def test_small_examples_are_not_enlarged(pictures: list[Rgb]):
+    shown = examples(pictures[0], side=1000)
+    assert (shown[UNCHANGED] == pictures[0]).all()
 
 
 def test_costs():

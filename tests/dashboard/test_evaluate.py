@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from core import analysis, jobs, labels
 from core.adopting import adopt_file
 from core.evaluation import storing
+from core.evaluation.robustness import CHANGES, UNCHANGED
 from core.evaluation.running import evaluate
 from core.library import Library, View
 from core.settings import Settings
@@ -219,6 +221,27 @@ def test_side_by_side_takes_maps_where_there_are_any(compared, open_view: Open, 
     without_exception(at.button(key="joined keep").click().run())
     without_exception(at.button(key="robustness go").click().run())
     assert [each[-1] for each in started] == ["--keep-joined", "--robustness"]
+
+
+def test_robustness_shows_what_was_done_to_a_picture(second: str, open_view: Open):
+    evaluate(state.library(), "run", ["descriptors", second], robustness=True, seed=0)
+    at = open_view("evaluate", part="cost")
+
+    def table() -> str:
+        (found,) = [each.proto.body for each in at.get("html") if "Robustness" in each.proto.body]
+        return str(found)
+
+    first = table()
+    for change in (UNCHANGED, *CHANGES):
+        assert f'<th scope="row">{change}</th>' in first
+    # each as a picture, since words such as "turned" leave open how much
+    assert len(set(re.findall('src="data:image/png;base64,([^"]+)"', first))) == 1 + len(CHANGES)
+    lib, uid = state.library(), view().collection.uid
+    kept = storing.load(lib.workspace, uid, str(storing.listed(lib.workspace, uid)[0]["name"]))
+    mirrored = kept.meta["encoders"][0]["robustness"]["kept"]["mirrored"]["value"]
+    assert f'<u style="left:{100 * mirrored:.2f}%">' in first
+    without_exception(at.button(key="robust another").click().run())
+    assert table() != first
 
 
 def test_what_needs_no_labels(second: str, open_view: Open):

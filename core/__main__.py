@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from core.errors import CancelledError, CoreError
 from core.progress import File, Progress, Report, Terminal
 from core.settings import Settings
+from core.showing import lines, printable
 from core.sources import MAX_UM_PER_PX
 from core.workspace import NO_ROOM, log
 
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 
 Arguments = argparse.Namespace
 Command = Callable[["Library", Arguments, Report], dict[str, Any]]
-
-
-SHOWN = 100
-"""Entries of a list that a person is shown; --json gives all."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -799,43 +796,6 @@ def _run_job(library: Library, arguments: Arguments) -> dict[str, Any]:
         return result
 
 
-def show(result: Any, indent: str = "") -> None:
-    """A result for a person: a line a field, a line an entry of a list."""
-    for key, value in result.items():
-        if isinstance(value, list):
-            print(f"{indent}{key}: {len(value)}")
-            for entry in value[:SHOWN]:
-                cells = entry.values() if isinstance(entry, dict) else [entry]
-                print(indent + "  " + "  ".join(map(_cell, cells)))
-            if len(value) > SHOWN:
-                print(f"{indent}  and {len(value) - SHOWN:,} more; --json gives all")
-        elif isinstance(value, dict):
-            print(f"{indent}{key}:")
-            show(value, indent + "  ")
-        else:
-            print(f"{indent}{key}: {_cell(value)}")
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-    return printable(text)
-
-
-def printable(text: str) -> str:
-    """Text from names and files, which may hold what moves a terminal's cursor, as plain text.
-
-    Examples
-    --------
-    >>> printable("a\\nb \\x1b[2J é")
-    'a\\\\nb \\\\x1b[2J é'
-    """
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
 def one_line(error: BaseException) -> str:
     return printable(" ".join(str(error).split())) or type(error).__name__
 
@@ -870,7 +830,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
             print(json.dumps(result, ensure_ascii=plain, allow_nan=False))
         else:
-            show(result)
+            print("\n".join(getattr(arguments, "tell", lines)(result)))
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, had enough
         sys.stdout = io.StringIO()

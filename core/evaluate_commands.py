@@ -14,7 +14,7 @@ Arguments = argparse.Namespace
 
 def register(parser: argparse.ArgumentParser) -> None:
     """Add what `evaluate` takes beside a collection and a seed."""
-    parser.set_defaults(run=evaluate_command)
+    parser.set_defaults(run=evaluate_command, tell=_tell)
     parser.add_argument(
         "--encoder",
         action="append",
@@ -72,3 +72,9 @@ def evaluate_command(library: Library, arguments: Arguments, report: Report) -> 
         write_report(library, uid, found, to)
         result["report"] = str(to)
     return result
+
+
+def _tell(result: dict[str, Any]) -> list[str]:
+    from core.evaluation.telling import told
+
+    return told(result)

@@ -21,8 +21,18 @@ NUMERICS = {"numpy", "torch", "sklearn", "umap", "chromadb"}
 # Lowest first. A part of core imports only from lines above its own and from its own package; parts
 # on one line never import each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "schema", "encoders.card", "sources.base", "depth", "cells", "ahead", "naming"),
-    ("arrays", "settings", "tiff", "sources.uri", "results", "writing", "diversity"),
+    (
+        "errors",
+        "schema",
+        "encoders.card",
+        "sources.base",
+        "depth",
+        "cells",
+        "ahead",
+        "naming",
+        "showing",
+    ),
+    ("arrays", "settings", "tiff", "sources.uri", "results", "writing", "diversity", "showing"),
     ("workspace", "pictures", "neighbours", "sources", "edits"),
     ("mapsample", "mapshape", "mapdensity", "mapwire"),
     ("progress", "images", "reduction", "selections", "trust", "calibration", "ways"),

@@ -7,6 +7,23 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+TITLES = {
+    "precision_at_1": "nearest is of the kind",
+    "precision_at_5": "of 5 nearest, share of the kind",
+    "precision_at_24": "of 24 nearest, share of the kind",
+    "mean_average_precision": "mean average precision",
+    "knn_accuracy": "5 nearest vote right",
+    "knn_macro_f1": "the same, macro F1",
+    "knn_balanced_accuracy": "the same, kinds weigh the same",
+    "linear_probe_accuracy": "a classifier is right",
+    "linear_probe_macro_f1": "the same, macro F1",
+    "linear_probe_balanced_accuracy": "the same, kinds weigh the same",
+    "ami": "clusters against labels, AMI",
+    "ari": "clusters against labels, ARI",
+    "label_silhouette": "silhouette of the labels",
+}
+"""What can be measured, in words, in the order of tables."""
+
 DIGITS = 6
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.arrays import Vectors
 from core.evaluation import classes, clusters, influence, retrieval
 from core.evaluation.bootstrap import Resamples
-from core.evaluation.figures import Figure, absent
+from core.evaluation.figures import TITLES, Figure, absent
 from core.evaluation.neighbours import Near, rank, votes
 from core.evaluation.probe import folds_of, probe
 from core.progress import Meter, Progress, Report, nobody
@@ -23,21 +23,7 @@ PRECISIONS = (1, 5, 24)
 VOTERS = 5
 """Neighbours that vote for an image's kind."""
 
-FIGURES = (
-    "precision_at_1",
-    "precision_at_5",
-    "precision_at_24",
-    "mean_average_precision",
-    "knn_accuracy",
-    "knn_macro_f1",
-    "knn_balanced_accuracy",
-    "linear_probe_accuracy",
-    "linear_probe_macro_f1",
-    "linear_probe_balanced_accuracy",
-    "ami",
-    "ari",
-    "label_silhouette",
-)
+FIGURES = tuple(TITLES)
 
 SCORES = {
     "precision_at_1": "precision_at_1",

@@ -16,7 +16,7 @@ import numpy as np
 from core.errors import ImageError, RangeError, SourceError
 from core.evaluation import charts
 from core.evaluation.best import best
-from core.evaluation.figures import Figure
+from core.evaluation.figures import TITLES, Figure
 from core.evaluation.measuring import FIGURES
 from core.evaluation.robustness import CHANGES
 from core.evaluation.storing import PREFIX, Evaluation
@@ -24,21 +24,6 @@ from core.library import Library
 from core.sheets import picture_of
 from core.writing import whole_file
 
-TITLES = {
-    "precision_at_1": "nearest is of the kind",
-    "precision_at_5": "of 5 nearest, share of the kind",
-    "precision_at_24": "of 24 nearest, share of the kind",
-    "mean_average_precision": "mean average precision",
-    "knn_accuracy": "5 nearest vote right",
-    "knn_macro_f1": "the same, macro F1",
-    "knn_balanced_accuracy": "the same, kinds weigh the same",
-    "linear_probe_accuracy": "a classifier is right",
-    "linear_probe_macro_f1": "the same, macro F1",
-    "linear_probe_balanced_accuracy": "the same, kinds weigh the same",
-    "ami": "clusters against labels, AMI",
-    "ari": "clusters against labels, ARI",
-    "label_silhouette": "silhouette of the labels",
-}
 DRAWN = (
     "precision_at_1",
     "precision_at_24",

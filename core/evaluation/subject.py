@@ -121,10 +121,8 @@ def subject(
     copies = columns.copies[rows]
     doubles = len(rows) - len(np.unique(copies))
     if doubles:
-        notes.append(
-            f"{doubles:,} of the images are copies of others, which any encoder finds: figures are "
-            "higher for it"
-        )
+        counted = f"{doubles:,} images are copies" if doubles > 1 else "one image is a copy"
+        notes.append(f"{counted} of others, which any encoder finds: figures are higher for it")
     return Subject(
         ids=ids,
         codes=codes,

@@ -10,9 +10,9 @@ import streamlit as st
 
 from core.evaluation.best import difference
 from core.evaluation.compare import is_real
-from core.evaluation.figures import Figure
+from core.evaluation.figures import TITLES, Figure
 from core.evaluation.measuring import FIGURES
-from core.evaluation.report import DRAWN, TITLES
+from core.evaluation.report import DRAWN
 from core.evaluation.storing import Evaluation
 from dashboard import state
 from dashboard.parts.encodernames import GREY, called, colours, heading, legend

@@ -230,11 +230,17 @@ def test_help(capsys: pytest.CaptureFixture[str]):
 def test_a_person_reads_lines(filled: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["collections", "--workspace", str(filled)]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("collections: 1\n  run  descriptors  ")
+    assert out.splitlines()[:2] == ["collections: 1", "  name  encoder      dimension  images"]
+    assert out.splitlines()[2].split() == ["run", "descriptors", "185", str(len(IDS))]
     assert main(
         ["similar", "--collection", "run", "--id", IDS[0], "-k", "2", "--workspace", str(filled)]
     ) == 0  # fmt: skip
-    assert f"  {IDS[0]}  0  Copepod  " in capsys.readouterr().out
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    head = next(line for line in lines if "distance" in line)
+    first = lines[lines.index(head) + 1]
+    assert dict(zip(head, first, strict=False)) | {"id": IDS[0], "distance": "0"} == dict(
+        zip(head, first, strict=False)
+    )
 
 
 @pytest.mark.slow

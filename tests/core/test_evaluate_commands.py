@@ -13,9 +13,11 @@ from core import encoders, labels
 from core.__main__ import main
 from core.errors import EncoderError, RangeError
 from core.evaluation import storing
+from core.evaluation.figures import Figure
 from core.evaluation.joining import keep_joined
 from core.evaluation.measuring import FIGURES
 from core.evaluation.subject import joined, vectors_of
+from core.evaluation.telling import told
 from core.labels import Decision
 from core.library import Library
 from core.managing import delete
@@ -217,3 +219,45 @@ def test_bad_input(fail: Callable[..., str]):
     kept = fail("--encoder", "joined:a+b", "--encoder", "descriptors", "--keep-joined")
     assert kept == "joined:a+b is joined already; name what it is made of instead"
     assert "has no vectors of encoder" in fail("--encoder", "timm:resnet18/random")
+
+
+def test_for_people_it_says_what_it_comes_to_first(
+    settings: Settings, capsys: pytest.CaptureFixture[str], run: Run, library: Library
+):
+    meta = run("evaluate", "--collection", "run")
+    command = ["evaluate", "--collection", "run", "--workspace", str(settings.workspace)]
+    assert main(command) == 0
+    head, _, said, *lines = capsys.readouterr().out.splitlines()
+    assert head.startswith("run: 20 labelled of 20 images, 2 kinds; intervals hold 95 %")
+    (row,) = meta["encoders"]
+    assert said == f"descriptors: {row['verdict']['sentence']}"
+    (first,) = [line for line in lines if line.startswith("nearest is of the kind")]
+    low, high = row["precision_at_1"]["ci95"]
+    assert f"{row['precision_at_1']['value']:.3f} ({low:.3f} to {high:.3f})" in first
+    assert first.split()[-1] == "1.000"  # at best
+    (real,) = [line for line in lines if "less size alone" in line and "vote right" in line]
+    (pair,) = meta["comparisons"]
+    gap = pair["differences"]["knn_accuracy"]
+    assert real.endswith("real" if gap["real"] else "may be chance")
+    assert not any("told worst" in line for line in lines)  # too few images for 24 neighbours
+    uid = library.catalogue.collection("run").uid
+    labels.record(library.catalogue, uid, [Decision(id, None) for id in IDS], by="ann")
+    assert main(command) == 0
+    assert "nearest is of the kind" not in capsys.readouterr().out
+
+
+def test_the_kinds_told_worst_are_named_for_people(run: Run):
+    def kind(name: str, value: float, ceiling: float, *taken: tuple[str, int]) -> dict[str, Any]:
+        return {
+            "kind": name, "images": 30, "precision_at_24": Figure(value, 0, 1).as_json(),
+            "ceiling": ceiling, "taken_for": [{"kind": k, "images": n} for k, n in taken],
+        }  # fmt: skip
+
+    meta = run("evaluate", "--collection", "run")
+    kinds = [kind("Dot", 0.4, 1, ("Blob", 7)), kind("Rare", 0.3, 0.5), kind("Blob", 0.1, 1)]
+    lines = told({**meta, "encoders": [{**meta["encoders"][0], "kinds": kinds}]})
+    place = next(n for n, line in enumerate(lines) if line.startswith("told worst"))
+    shown = [line.split() for line in lines[place + 1 : place + 4]]
+    # against what a perfect encoder could get, since the rare have few to find
+    assert [line[0] for line in shown] == ["Blob", "Dot", "Rare"]
+    assert shown[1][-2:] == ["Blob", "7"]

@@ -67,8 +67,8 @@ def cell(value: Any) -> str:
 
     Examples
     --------
-    >>> cell(None), cell(1 / 3), cell([0.25, 0.5]), cell({"value": None, "ci95": None})
-    ('-', '0.3333', '0.25 to 0.5', '-')
+    >>> cell(None), cell(1 / 3), cell([0.25, 0.5]), cell(("Dot", 3))
+    ('-', '0.3333', '0.25 to 0.5', 'Dot, 3')
     """
     if value is None:
         return "-"
@@ -79,7 +79,9 @@ def cell(value: Any) -> str:
     if _is_figure(value):
         ends = value["ci95"]
         return cell(value["value"]) + (f" ({cell(ends)})" if ends else "")
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    if isinstance(value, list | tuple) and not any(map(_is_nested, value)):
+        return ", ".join(map(cell, value))
+    text = json.dumps(value, ensure_ascii=False) if _is_nested(value) else str(value)
     return printable(text)
 
 
@@ -110,9 +112,14 @@ def _entries(entries: Sequence[Any]) -> list[str]:
 
 
 def _is_long(value: Any) -> bool:
-    """Whether it would not be read in a table: objects in objects, lists of many."""
-    nested = isinstance(value, dict | list) and not _is_figure(value) and not _is_interval(value)
-    return nested and len(json.dumps(value)) > WIDE
+    """Whether it would not be read in a table: objects in objects, lists in lists or of many."""
+    if not _is_nested(value) or _is_figure(value) or _is_interval(value):
+        return False
+    return any(map(_is_nested, value)) or len(json.dumps(value)) > WIDE
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, dict | list | tuple)
 
 
 def _is_figure(value: Any) -> bool:

@@ -15,6 +15,7 @@ TITLES = {
     "knn_accuracy": "5 nearest vote right",
     "knn_macro_f1": "the same, macro F1",
     "knn_balanced_accuracy": "the same, kinds weigh the same",
+    "knn_new_samples": "5 nearest of other samples vote right",
     "linear_probe_accuracy": "a classifier is right",
     "linear_probe_macro_f1": "the same, macro F1",
     "linear_probe_balanced_accuracy": "the same, kinds weigh the same",
@@ -23,6 +24,8 @@ TITLES = {
     "label_silhouette": "silhouette of the labels",
 }
 """What can be measured, in words, in the order of tables."""
+NEW = "knn_new_samples"
+"""The only one that takes samples."""
 
 DIGITS = 6
 

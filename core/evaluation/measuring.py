@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.arrays import Vectors
 from core.evaluation import classes, clusters, influence, retrieval
 from core.evaluation.bootstrap import Resamples
-from core.evaluation.figures import TITLES, Figure, absent
+from core.evaluation.figures import NEW, TITLES, Figure, absent
 from core.evaluation.neighbours import Near, rank, votes
 from core.evaluation.probe import folds_of, probe
 from core.progress import Meter, Progress, Report, nobody
@@ -31,6 +31,7 @@ SCORES = {
     "precision_at_24": "precision_at_24",
     "mean_average_precision": "average_precision",
     "knn_accuracy": "knn_right",
+    NEW: "knn_new_right",
     "linear_probe_accuracy": "probe_right",
     "label_silhouette": "silhouette",
 }
@@ -47,7 +48,7 @@ class Measured:
     encoder: str
     dimension: int
     figures: dict[str, Figure]
-    """One for each of `FIGURES`."""
+    """One for each of `FIGURES`; those of new samples only where samples are known."""
     chance: dict[str, Figure] = field(default_factory=dict)
     """What shuffled labels give."""
     scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
@@ -106,15 +107,16 @@ def measure(
         A figure that cannot be had has None and says why.
     """
     n = len(codes)
-    made = Measured(name, vectors.shape[1], {each: absent("not measured") for each in FIGURES})
+    named = [each for each in FIGURES if each != NEW or samples is not None]
+    made = Measured(name, vectors.shape[1], {each: absent("not measured") for each in named})
     kinds = len(np.unique(codes))
     if kinds < 2 or n < 3:
         why = f"{n:,} images of {kinds} {'kind' if kinds == 1 else 'kinds'}; expected 2 kinds"
         if kinds > 1:
             why = f"{n} images; expected 3 or more"
-        made.figures = {each: absent(why) for each in FIGURES}
+        made.figures = {each: absent(why) for each in named}
         return made
-    _retrieve(made, vectors, codes, resamples, seed, report)
+    _retrieve(made, vectors, codes, samples, resamples, seed, report)
     _probe(made, vectors, codes, samples, resamples, seed, report)
     _group(made, vectors, codes, resamples, clustering, seed, report)
     return made
@@ -123,7 +125,7 @@ def measure(
 def unmeasured(name: str, vectors: Vectors, report: Report = nobody) -> Measured:
     """An encoder of which nothing but its neighbours can be told: no image has a label."""
     why = "no image has a validated label"
-    made = Measured(name, vectors.shape[1], {each: absent(why) for each in FIGURES})
+    made = Measured(name, vectors.shape[1], {each: absent(why) for each in FIGURES if each != NEW})
     n = len(vectors)
     if n > 2:
         meter = Meter(report, f"Neighbours of every image ({name})", n)
@@ -132,11 +134,18 @@ def unmeasured(name: str, vectors: Vectors, report: Report = nobody) -> Measured
 
 
 def _retrieve(
-    made: Measured, vectors: Vectors, codes: Codes, resamples: Resamples, seed: int, report: Report
+    made: Measured,
+    vectors: Vectors,
+    codes: Codes,
+    samples: Codes | None,
+    resamples: Resamples,
+    seed: int,
+    report: Report,
 ) -> None:
     n, name = len(codes), made.encoder
     meter = Meter(report, f"Neighbours of every image ({name})", n)
-    ranked = rank(vectors, k=min(KEPT + 1, n - 1), codes=codes, tell=meter.advance)
+    k = min(KEPT + 1, n - 1)
+    ranked = rank(vectors, k=k, codes=codes, samples=samples, tell=meter.advance)
     near, made.near = ranked.near, ranked.near[:, :KEPT]
     for k in PRECISIONS:
         figure = f"precision_at_{k}"
@@ -159,6 +168,23 @@ def _retrieve(
     gains = influence.of_votes(near, codes, k=VOTERS)
     _decide(made, "knn", votes(codes[voters]), codes, resamples, gains)
     made.chance["knn_accuracy"] = retrieval.by_chance(
+        codes, lambda c: float((votes(c[voters]) == c).mean()), seed=seed
+    )
+    if samples is not None:
+        _vote_elsewhere(made, ranked.elsewhere, codes, resamples, seed)
+
+
+def _vote_elsewhere(
+    made: Measured, near: Near | None, codes: Codes, resamples: Resamples, seed: int
+) -> None:
+    """As an image of a new sample would be judged: its own sample's often look like it."""
+    if near is None or near.shape[1] < VOTERS:
+        made.figures[NEW] = absent(f"a sample leaves fewer than {VOTERS} images of others")
+        return
+    voters = near[:, :VOTERS]
+    right = (votes(codes[voters]) == codes).astype(np.float64)
+    made.put(NEW, right, resamples, influence.of_votes(near, codes, k=VOTERS))
+    made.chance[NEW] = retrieval.by_chance(
         codes, lambda c: float((votes(c[voters]) == c).mean()), seed=seed
     )
 
@@ -227,10 +253,11 @@ def _group(
     made.more["noise_share"] = round(float((groups == -1).mean()), 6)
 
 
-def ceilings(codes: Codes) -> dict[str, float]:
+def ceilings(codes: Codes, samples: Codes | None = None) -> dict[str, float]:
     """What a perfect encoder gets: 1 only where every kind has an image more than are looked at.
 
-    Nothing else shows what the only image of a kind is: nobody is right about it.
+    Nothing else shows what the only image of a kind is: nobody is right about it; nor, of a new
+    sample, about a kind that no other sample has.
     """
     if not len(codes):
         return {}
@@ -238,6 +265,8 @@ def ceilings(codes: Codes) -> dict[str, float]:
     found["mean_average_precision"] = retrieval.average_precision_ceiling(codes)
     alone = found["mean_average_precision"]
     found |= dict.fromkeys(("knn_accuracy", "linear_probe_accuracy", "label_silhouette"), alone)
+    if samples is not None:
+        found[NEW] = retrieval.elsewhere(codes, samples).astype(np.float64)
     counts = np.bincount(codes)
     of_kinds = (counts[counts > 0] > 1).astype(np.float64)
     found |= {f"{way}_balanced_accuracy": of_kinds for way in ("knn", "linear_probe")}

@@ -29,6 +29,9 @@ class Ranked:
     kinds."""
     gains: NDArray[np.float64] | None
     """(n,) by how much the others' together grows when an image is taken away."""
+    elsewhere: Near | None = None
+    """The same as `near` among images of other samples; None without samples, or where an image
+    has none elsewhere."""
 
 
 def rank(
@@ -36,6 +39,7 @@ def rank(
     *,
     k: int,
     codes: Codes | None = None,
+    samples: Codes | None = None,
     tell: Callable[[int], None] | None = None,
 ) -> Ranked:
     """Rank all images for each one, by cosine; an image is never its own neighbour.
@@ -48,6 +52,8 @@ def rank(
         must therefore say nothing about kinds.
     codes : (n,) int, optional
         The kind of each image.
+    samples : (n,) int, optional
+        The sample of each image, numbered from 0.
     tell : callable, optional
         Told how many images were done since it was told before.
 
@@ -69,6 +75,8 @@ def rank(
     check_vectors(vectors)
     near = np.empty((n, k), np.int32)
     precision, gains = np.zeros(n), np.zeros(n)
+    others = 0 if samples is None else min(k, n - int(np.bincount(samples).max()))
+    elsewhere = np.empty((n, others), np.int32)
     for part, similarity in similarities(vectors):
         near[part] = largest(similarity, k)
         if codes is not None:
@@ -78,11 +86,15 @@ def rank(
                 relevant, np.take_along_axis(similarity, order, axis=1)
             )
             gains += np.bincount(order.ravel(), changes.ravel(), n)
+        if samples is not None and others:
+            similarity[samples[part, None] == samples] = -np.inf
+            elsewhere[part] = largest(similarity, others)
         if tell is not None:
             tell(part.stop - part.start)
+    apart = elsewhere if others else None
     if codes is None:
-        return Ranked(near, None, None)
-    return Ranked(near, precision, gains)
+        return Ranked(near, None, None, apart)
+    return Ranked(near, precision, gains, apart)
 
 
 def similarities(vectors: Vectors) -> Iterator[tuple[slice, NDArray[np.float32]]]:

@@ -17,7 +17,6 @@ from core.errors import ImageError, RangeError, SourceError
 from core.evaluation import charts
 from core.evaluation.best import best
 from core.evaluation.figures import TITLES, Figure
-from core.evaluation.measuring import FIGURES
 from core.evaluation.robustness import CHANGES
 from core.evaluation.storing import PREFIX, Evaluation
 from core.library import Library
@@ -29,6 +28,7 @@ DRAWN = (
     "precision_at_24",
     "mean_average_precision",
     "knn_accuracy",
+    "knn_new_samples",
     "linear_probe_accuracy",
     "linear_probe_balanced_accuracy",
     "ami",
@@ -105,7 +105,11 @@ def report_html(library: Library, uid: str, evaluation: Evaluation) -> str:
     parts.append("".join(f"<p><small>{_sentence(note)}</small></p>" for note in meta["notes"]))
     if labelled:
         rows = [row["encoder"] for row in (*meta["encoders"], *meta["baselines"])]
-        drawn = [(TITLES[f], [evaluation.figure(e, f) for e in rows]) for f in DRAWN]
+        drawn = [
+            (TITLES[f], [evaluation.figure(e, f) for e in rows])
+            for f in DRAWN
+            if f in evaluation.figures
+        ]
         parts += [
             "<h2>Figures</h2>",
             f"<p>{charts.legend(rows)}</p>",
@@ -145,7 +149,7 @@ def _figures(evaluation: Evaluation, rows: Sequence[str]) -> str:
     chance = evaluation.row(rows[0])["chance"]
     head = "".join(f"<th>{escape(row)}</th>" for row in rows)
     body = []
-    for figure in FIGURES:
+    for figure in evaluation.figures:
         cells = [_cell(evaluation.figure(row, figure)) for row in rows]
         by_chance = _cell(Figure.from_json(chance[figure])) if figure in chance else "<td></td>"
         best = f"{ceiling[figure]:.3f}" if figure in ceiling else "1"

@@ -45,6 +45,18 @@ def average_precision_ceiling(codes: Codes) -> Scores:
     return np.asarray((np.bincount(codes)[codes] > 1).astype(np.float64))
 
 
+def elsewhere(codes: Codes, samples: Codes) -> NDArray[np.bool_]:
+    """Whether another sample has an image of the same kind.
+
+    Examples
+    --------
+    >>> elsewhere(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])).tolist()
+    [True, True, False, False]
+    """
+    pairs = np.unique(np.stack([codes, samples], axis=1), axis=0)
+    return np.asarray(np.bincount(pairs[:, 0])[codes] > 1)
+
+
 def average_precision_by_chance(codes: Codes) -> Scores:
     """What a random order is expected to score for each image, exactly.
 

@@ -237,7 +237,7 @@ def _meta(
         "labelled": on.labelled,
         "encoders": [as_json(each) for each in made],
         "baselines": [as_json(each) for each in baselines],
-        "ceiling": ceilings(on.codes) if len(on.kinds) > 1 else {},
+        "ceiling": ceilings(on.codes, on.samples) if len(on.kinds) > 1 else {},
         "intervals_by": "image" if on.samples is None else "sample",
         "samples": None if on.samples is None else len(on.sample_names),
         "notes": notes,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core import labels
 from core.errors import NotFoundError, RangeError, WorkspaceError
 from core.evaluation.classes import rows_behind
-from core.evaluation.figures import Figure
+from core.evaluation.figures import TITLES, Figure, absent
 from core.evaluation.measuring import Measured
 from core.evaluation.unlabelled import shared_share
 from core.library import Library
@@ -68,7 +68,14 @@ class Evaluation:
 
     def figure(self, encoder: str, name: str) -> Figure:
         """One figure of one encoder."""
-        return Figure.from_json(self.row(encoder)[name])
+        there = self.row(encoder).get(name)
+        return absent("it was not measured") if there is None else Figure.from_json(there)
+
+    @property
+    def figures(self) -> list[str]:
+        """Names of what was measured, in the order of tables."""
+        rows = [*self.meta["encoders"], *self.meta["baselines"]]
+        return [name for name in TITLES if any(name in row for row in rows)]
 
     def confusion(self, encoder: str, *, way: str = "probe") -> NDArray[np.int64]:
         """(kinds, kinds) images by what they are (rows) and what was decided (columns)."""

@@ -12,6 +12,7 @@ from core import labels
 from core.arrays import Vectors, unit_rows
 from core.columns import Choices, Columns, Numbers, natural, read_columns
 from core.errors import NotFoundError
+from core.evaluation.retrieval import elsewhere
 from core.library import Library, View
 
 MOST = 20_000
@@ -146,10 +147,7 @@ def _of_one_sample(codes: NDArray[np.int64], samples: NDArray[np.int64]) -> int:
     >>> _of_one_sample(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]))
     1
     """
-    if not len(codes):
-        return 0
-    pairs = np.unique(np.stack([codes, samples], axis=1), axis=0)
-    return int((np.bincount(pairs[:, 0]) == 1).sum())
+    return len(np.unique(codes[~elsewhere(codes, samples)])) if len(codes) else 0
 
 
 def _samples(

@@ -23,6 +23,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from core.evaluation.figures import NEW
+
 PATIENCE, GOOD = 0.1, 0.25
 CHECK, BULK = 0.8, 0.95
 FROM, TO = 5, 20
@@ -105,13 +107,20 @@ def _browse(
 
 
 def _label(row: Mapping[str, Any]) -> tuple[Label, str]:
-    ways = [row[name] for name in ("knn_accuracy", "linear_probe_accuracy")]
+    new = row.get(NEW, {"value": None})
+    # a classifier is tested on other samples, and so are the votes it is compared with
+    of_new = new["value"] is not None
+    ways = [new if of_new else row["knn_accuracy"], row["linear_probe_accuracy"]]
     there = [way for way in ways if way["value"] is not None]
     if not there:
         return "unknown", "Whether it can label is not known."
     best = max(there, key=lambda way: way["value"])
     low = best["value"] if best["ci95"] is None else best["ci95"][0]
     said = f"{100 * best['value']:.0f} of 100 proposed labels are right"
+    if of_new:
+        said += " in a new sample"
+        if (inside := row["knn_accuracy"]["value"]) is not None and inside > best["value"]:
+            said += f", {100 * inside:.0f} where others of its sample are labelled"
     if low < CHECK:
         return "no", f"Not to label without checking each: {said}."
     if low < BULK:

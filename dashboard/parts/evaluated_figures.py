@@ -11,7 +11,6 @@ import streamlit as st
 from core.evaluation.best import difference
 from core.evaluation.compare import is_real
 from core.evaluation.figures import TITLES, Figure
-from core.evaluation.measuring import FIGURES
 from core.evaluation.report import DRAWN
 from core.evaluation.storing import Evaluation
 from dashboard import state
@@ -28,6 +27,8 @@ HELP = {
     "precision_at_24": "Of the 24 nearest, how many are of the same kind: what Similar shows.",
     "mean_average_precision": "How early all others of the kind come when everything is ranked.",
     "knn_accuracy": "The 5 nearest vote on the kind; each image is left out of its own vote.",
+    "knn_new_samples": "The 5 nearest of other samples vote: what to expect of a new sample, since "
+    "images of one sample often look alike, whatever their kind.",
     "knn_macro_f1": "The same votes; every kind weighs the same, however rare, and wrong finds "
     "count against it.",
     "knn_balanced_accuracy": "The same votes; the mean over kinds of the share found.",
@@ -147,7 +148,7 @@ def _html(found: Evaluation, rows: Sequence[str]) -> str:
     )
     chance = found.row(found.encoders[0])["chance"]
     body = []
-    for name in FIGURES:
+    for name in found.figures:
         best = max((found.figure(row, name).value or -9 for row in rows), default=-9)
         cells = [_cell(found.figure(ref, name), best)]
         cells += [

@@ -22,7 +22,7 @@ from core.errors import RangeError, ShapeError
 from core.evaluation import classes, influence, retrieval
 from core.evaluation.bootstrap import Resamples
 from core.evaluation.clusters import agreement, silhouettes
-from core.evaluation.figures import Figure
+from core.evaluation.figures import NEW, Figure
 from core.evaluation.measuring import ceilings, measure
 from core.evaluation.neighbours import rank, votes
 from core.evaluation.probe import folds_of, probe
@@ -103,6 +103,22 @@ def test_rank_in_blocks_is_the_same(monkeypatch: pytest.MonkeyPatch):
     np.testing.assert_allclose(parts.average_precision, whole.average_precision)
 
 
+def test_neighbours_elsewhere_are_the_nearest_of_other_samples(monkeypatch: pytest.MonkeyPatch):
+    vectors, samples = rows_of(40, 6), np.arange(40) % 3
+    monkeypatch.setattr("core.evaluation.neighbours.BLOCK_BYTES", 40 * 4 * 7)
+    found = rank(vectors, k=5, samples=samples)
+    assert found.elsewhere is not None
+    for row, near in enumerate(found.elsewhere):
+        others = np.flatnonzero(samples != samples[row])
+        order = np.argsort(-(vectors[others] @ vectors[row]), kind="stable")
+        assert near.tolist() == others[order[:5]].tolist()
+    assert (found.near == rank(vectors, k=5).near).all()
+    assert rank(vectors, k=5, samples=np.zeros(40, int)).elsewhere is None
+    few = rank(vectors, k=5, samples=np.repeat([0, 1], [37, 3])).elsewhere
+    assert few is not None
+    assert few.shape == (40, 3)
+
+
 @pytest.mark.parametrize("k", [0, 5])
 def test_rank_refuses_another_k(k: int):
     with pytest.raises(RangeError, match=f"k is {k}; expected 1 to 4 for 5 images"):
@@ -125,6 +141,14 @@ def test_a_perfect_encoder_gives_the_ceiling():
         assert made.figures[name].high == 1
     low = made.figures["knn_accuracy"].low
     assert low == pytest.approx(0.025 ** (1 / 66))  # none of 66 wrong is not none at all
+    assert NEW not in made.figures
+    samples = np.where(codes == 2, 0, np.arange(66) % 4)  # the third kind is in one sample only
+    made = measure(
+        "perfect", vectors, codes, Resamples(66, samples=samples, seed=0), samples=samples,
+        clustering=False, seed=0,
+    )  # fmt: skip
+    assert made.figures[NEW].value == pytest.approx(56 / 66)
+    assert ceilings(codes, samples)[NEW] == pytest.approx(56 / 66)
 
 
 def test_shuffled_labels_are_within_chance():
@@ -304,6 +328,24 @@ def test_a_sample_effect_does_not_help_the_probe():
     by_sample = probe(vectors, codes, folds_of(codes, samples=samples, seed=0))
     assert (by_image == codes).mean() > 0.95
     assert (by_sample == codes).mean() < 0.75
+    resamples = Resamples(200, samples=samples, seed=0)
+    made = measure(
+        "light", vectors, codes, resamples, samples=samples, clustering=False, seed=0
+    )  # fmt: skip
+    assert made.figures["knn_accuracy"].value == 1
+    new, chance = made.figures[NEW], made.chance[NEW]
+    assert new.value is not None
+    assert new.value < 0.75
+    assert chance.low is not None
+    assert new.low is not None
+    assert new.high is not None
+    assert new.low < 0.5 < new.high
+    pair = np.repeat([0, 1], [197, 3])
+    few = measure(
+        "light", vectors, codes, Resamples(200, samples=pair, seed=0), samples=pair,
+        clustering=False, seed=0,
+    )  # fmt: skip
+    assert few.figures[NEW].why == "a sample leaves fewer than 5 images of others"
 
 
 def test_size_alone_ranks_by_ratio():

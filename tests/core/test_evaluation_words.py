@@ -263,6 +263,20 @@ def test_what_size_tells_as_well_is_not_good(gap: dict[str, Any]):
     assert "no better than sorting by size" in said.sentence
 
 
+def test_words_for_new_samples():
+    new = {"value": 0.5, "ci95": [0.45, 0.55]}
+    found = row(0.5, 0.8, knn_new_samples=new)
+    said = verdict(found, ceiling={"precision_at_24": 0.9})
+    # neighbours of its own sample, which resemble it anyway, are not what a new sample has
+    assert said.label == "no"
+    assert (
+        "50 of 100 proposed labels are right in a new sample, 80 where others of its sample are "
+        "labelled."
+    ) in said.sentence
+    found["knn_accuracy"] = new
+    assert "where others" not in verdict(found, ceiling={"precision_at_24": 0.9}).sentence
+
+
 def test_words_for_what_labels_bring():
     points = [{"labels": n, "mean": a} for n, a in ((1, 0.4), (5, 0.62), (20, 0.75), (40, 0.8))]
     more = {"labels": 80, "accuracy": {"value": 0.83, "ci95": [0.81, 0.85]}}

@@ -17,7 +17,7 @@ from dashboard.parts.tiles import image_tile
 
 NAME = "drop"
 """In the link: the labels to drop; all others are kept, those that come later too."""
-NAMED = 7
+NAMED = 4
 """Labels named in a line."""
 
 
@@ -27,27 +27,36 @@ def enough(kinds: Sequence[KindSeen]) -> bool:
     return len(images) > 1 and sum(images[1:]) >= FEWEST and images[0] >= FEWEST
 
 
-def choose(view: View, kinds: Sequence[KindSeen]) -> tuple[str, ...]:
-    """Show both sides and let kinds be moved across; gives the labels to drop."""
+def dropped(kinds: Sequence[KindSeen]) -> tuple[str, ...]:
+    """The labels to drop: those that the link names, or a guess from the names."""
     names = [kind.name for kind in kinds]
-    guess = guessed_drop(names)
     asked = st.query_params.get(NAME)
-    said = names if asked is None else [unquote(part) for part in asked.split("|")]
-    drop = guess if asked is None else [name for name in names if name in said]
+    if asked is None:
+        return tuple(guessed_drop(names))
+    said = {unquote(part) for part in asked.split("|")}
+    return tuple(name for name in names if name in said)
+
+
+def choose(view: View, kinds: Sequence[KindSeen]) -> None:
+    """Show both sides and let kinds be moved across."""
+    drop = dropped(kinds)
     sides = {
         "keep": [kind for kind in kinds if kind.name not in drop],
         "drop": [kind for kind in kinds if kind.name in drop],
     }
-    guessed = asked is None and bool(guess)
-    with st.container(border=True, key="screen kinds"):
+    with st.container(border=True, key="screen kinds", gap="small"):
         icons = {"keep": "filter_vintage", "drop": "delete_sweep"}
-        for column, (side, icon) in zip(st.columns(2, gap="large"), icons.items(), strict=True):
-            column.markdown(f":material/{icon}: {_line(side, sides[side])}")
-        if guessed:
-            st.caption(
-                ":material/psychology_alt: What to drop is a guess from the names. Check it: what "
-                "is on the wrong side is lost, or paid for."
+        said = (f":material/{icon}: {_line(side, sides[side])}" for side, icon in icons.items())
+        guessed = NAME not in st.query_params and drop
+        st.markdown(
+            " &emsp; ".join(said)
+            + (
+                "  \n:gray[:small[What to drop is a guess from the names. Check it: what is on the "
+                "wrong side is lost, or paid for.]]"
+                if guessed
+                else ""
             )
+        )
         many = st.expander(
             "Choose what to keep and what to drop", icon=":material/swap_horiz:",
             key="screen choose", on_change="rerun",
@@ -56,7 +65,6 @@ def choose(view: View, kinds: Sequence[KindSeen]) -> tuple[str, ...]:
         if many.open:
             with many:
                 _sides(view, sides)
-    return tuple(drop)
 
 
 def _line(side: str, kinds: Sequence[KindSeen]) -> str:
@@ -67,8 +75,8 @@ def _line(side: str, kinds: Sequence[KindSeen]) -> str:
     names = ", ".join(state.as_text(kind.name) for kind in kinds[:NAMED])
     more = f" and {len(kinds) - NAMED} more" if len(kinds) > NAMED else ""
     return (
-        f"**{verb} {len(kinds)} kind{'' if len(kinds) == 1 else 's'}** · {n:,} labelled "
-        f"image{'' if n == 1 else 's'}  \n:gray[:small[{names}{more}]]"
+        f"**{verb} {len(kinds)} kind{'' if len(kinds) == 1 else 's'}**, {n:,} labelled "
+        f"image{'' if n == 1 else 's'} :gray[({names}{more})]"
     )
 
 
@@ -81,11 +89,11 @@ def _sides(view: View, sides: dict[str, list[KindSeen]]) -> None:
         with column:
             st.markdown(f"**{titles[side]}**")
             _side(view, side, kinds, sides)
-    if NAME in st.query_params:
-        st.button(
-            "Back to the guess", icon=":material/undo:", type="tertiary", on_click=_set,
-            args=(None,),
-        )  # fmt: skip
+    if NAME in st.query_params and st.button(
+        "Back to the guess", icon=":material/undo:", type="tertiary"
+    ):
+        _set(None)
+        st.rerun()  # all of the page: another filter is trained
 
 
 def _side(

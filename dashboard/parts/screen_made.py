@@ -15,6 +15,7 @@ from core.screen_views import KindSeen, seconds
 from dashboard import state
 from dashboard.parts.empty import start
 from dashboard.parts.screen_keep import saved_filters
+from dashboard.parts.screen_kinds import choose, dropped
 from dashboard.parts.screen_sorting import ask_to_sort
 
 LONG_S = 5.0
@@ -65,16 +66,20 @@ def opened_model(view: View) -> Screen | None:
     return found
 
 
-def trained(view: View, kinds: Sequence[KindSeen], drop: tuple[str, ...]) -> Screen:
+def trained(view: View, kinds: Sequence[KindSeen]) -> Screen:
     """A filter on the labels as they are; trained in a job where it takes longer.
+
+    Where there is none to show yet, both sides are shown instead, to be chosen.
 
     Raises
     ------
     CoreError
         If there are too few labels on one side.
     """
+    drop = dropped(kinds)
     keep = tuple(kind.name for kind in kinds if kind.name not in drop)
     if not keep or not drop:
+        choose(view, kinds)
         side = "keep" if not keep else "drop"
         st.info(
             f"Nothing is to {side} yet. Click a kind above that may go there, or sort some images.",
@@ -84,6 +89,7 @@ def trained(view: View, kinds: Sequence[KindSeen], drop: tuple[str, ...]) -> Scr
         st.stop()
     labelled = sum(kind.images for kind in kinds)
     if seconds(view, labelled) > LONG_S:
+        choose(view, kinds)
         _as_job(view, keep, drop, labelled)
     with st.spinner("Training the filter"):
         return state.screen(view, tuple(sorted(keep)), tuple(sorted(drop)))

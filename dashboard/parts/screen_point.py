@@ -66,8 +66,8 @@ def working_point(made: Screen) -> tuple[Screen, dict[str, float]]:
         chosen: str = st.select_slider(
             "Threshold: images with a lower score are dropped", list(options), key=key,
             on_change=moved,
-            help="It follows the target. Move it, or click a curve below, to see what another one "
-            "costs.",
+            help="It follows the target. Move it, or drag the point on a curve below, to see what "
+            "another one costs.",
         )  # fmt: skip
     at = found if options[chosen] == found.threshold else found.at_threshold(options[chosen])
     return at, options
@@ -75,7 +75,7 @@ def working_point(made: Screen) -> tuple[Screen, dict[str, float]]:
 
 def _thresholds(made: Screen, *always: float) -> dict[str, float]:
     """Thresholds by their text, ascending: evenly spread over the images, and these exactly."""
-    found = {_text(t): t for t in made.screened.kept_dropped()["threshold"]}
+    found = {_text(t): t for t in made.screened.thresholds()}
     found |= {_text(t): t for t in always}
     return dict(sorted(found.items(), key=lambda pair: pair[1]))
 

@@ -7,7 +7,7 @@ import streamlit as st
 from core.errors import CoreError
 from dashboard import state
 from dashboard.parts import empty
-from dashboard.parts.screen_kinds import choose, enough
+from dashboard.parts.screen_kinds import enough
 from dashboard.parts.screen_made import opened_model, trained
 from dashboard.parts.screen_page import body
 from dashboard.parts.screen_sorting import sort_here, sorting_asked
@@ -20,8 +20,8 @@ try:
         sort_here(view, kinds)
         st.stop()
     if made is None:
-        made = trained(view, kinds, choose(view, kinds))
+        made = trained(view, kinds)
 except CoreError as error:
     state.say(error)
     st.stop()
-body(view, made)
+body(view, made, kinds if "model" not in st.query_params else ())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from core import bundle
 from core.sources.sample import draw_sample
@@ -48,17 +49,10 @@ def test_from_labels_to_a_downloaded_filter(visit, url, workspace, tmp_path):
     page.get_by_text("Choose what to keep and what to drop").click()
     settled(page)
 
-    curve = page.locator(".js-plotly-plot").first
-    curve.scroll_into_view_if_needed()
-    settled(page)
-    box = curve.bounding_box()
-    assert box is not None
-    place = box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"]
-    page.mouse.move(*place)
-    page.mouse.click(*place)
+    drag(page, "kept against dropped", right=90, down=40)
     page.wait_for_url("**threshold=**")
     settled(page)
-    threshold = float(page.url.split("threshold=")[1].split("&")[0])
+    threshold = threshold_of(page)
 
     page.get_by_label("Name of the filter").fill("My filter")
     page.get_by_label("Name of the filter").press("Enter")
@@ -84,6 +78,67 @@ def test_from_labels_to_a_downloaded_filter(visit, url, workspace, tmp_path):
     page.locator("[data-testid=stMain]").get_by_role("button", name="Open", exact=True).click()
     page.wait_for_url("**model=My**")
     expect(page.get_by_role("button", name="Train a new one")).to_be_visible()
+
+
+def test_the_point_is_dragged_along_both_curves_and_with_keys(visit, url):
+    page = visit(f"{url}/screen?collection=sample&target=0.9")
+    first = told(page)
+    drag(page, "kept against dropped", right=60, down=25)
+    expect(page.locator(".dg-said")).not_to_contain_text(first["threshold"])
+    page.wait_for_url("**threshold=**")
+    settled(page)
+    dropped_more = told(page)
+    assert float(dropped_more["threshold"]) == threshold_of(page) > float(first["threshold"])
+    for figure, name in (("Plankton kept", "keeps"), ("Images dropped", "drops")):
+        metric = page.locator("[data-testid=stMetric]", has_text=figure)
+        expect(metric.locator("[data-testid=stMetricValue]")).to_have_text(dropped_more[name])
+
+    # further right on the other curve more is kept, by a lower threshold
+    drag(page, "precision and recall", right=40, down=0)
+    page.wait_for_url(lambda now: f"threshold={dropped_more['threshold']}" not in now)
+    settled(page)
+    kept_more = told(page)
+    assert float(kept_more["threshold"]) < float(dropped_more["threshold"])
+
+    before = page.url
+    handle = page.get_by_role("slider", name="Working point, kept against dropped")
+    handle.focus()
+    for _ in range(3):
+        handle.press("ArrowRight")
+    page.wait_for_url(lambda now: now != before)
+    settled(page)
+    by_keys = told(page)
+    assert float(by_keys["threshold"]) > float(kept_more["threshold"])
+    assert f"threshold {by_keys['threshold']}" in str(handle.get_attribute("aria-valuetext"))
+    expect(handle).to_be_focused()  # so that it can be moved on
+
+
+def drag(page: Page, curve: str, *, right: float, down: float) -> None:
+    """Drag the working point by so many pixels, as far as its curve goes along."""
+    handle = page.get_by_role("slider", name=f"Working point, {curve}")
+    handle.scroll_into_view_if_needed()
+    settled(page)
+    box = handle.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + right, y + down, steps=8)
+    page.mouse.up()
+
+
+def told(page: Page) -> dict[str, str]:
+    """What the line under the curves says of the working point."""
+    page.mouse.move(5, 5)  # it speaks of what is pointed at
+    settled(page)
+    text = page.locator(".dg-said").inner_text()
+    found = re.search(r"drops (.+?%) of .*keeps (.+?%) of .*threshold ([\d.e-]+)", text)
+    assert found is not None, text
+    return dict(zip(("drops", "keeps", "threshold"), found.groups(), strict=True))
+
+
+def threshold_of(page: Page) -> float:
+    return float(page.url.split("threshold=")[1].split("&")[0])
 
 
 def test_sorting_where_there_is_no_label(visit, url):

@@ -49,7 +49,7 @@ def choose(view: View, kinds: Sequence[KindSeen]) -> None:
         said = (f":material/{icon}: {_line(side, sides[side])}" for side, icon in icons.items())
         guessed = NAME not in st.query_params and drop
         st.markdown(
-            " &emsp; ".join(said)
+            "  \n".join(said)
             + (
                 "  \n:gray[:small[What to drop is a guess from the names. Check it: what is on the "
                 "wrong side is lost, or paid for.]]"

@@ -121,11 +121,17 @@ def _verdict(at: Screen) -> None:
         )
         return
     n = at.labels_needed
+    until = f"Until then the threshold {_text(at.threshold)} is an estimate."
+    if at.threshold > found.threshold:
+        until = (
+            f"Even the estimate for it is {_text(found.threshold)}; this threshold, "
+            f"{_text(at.threshold)}, keeps less."
+        )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
             f":orange-badge[:material/rule: an estimate] &nbsp;**{goal} cannot be promised yet**: "
             f"about {n:,} more label{'' if n == 1 else 's'} to keep would be needed, none of them "
-            f"lost. Until then the threshold {_text(at.threshold)} is an estimate. {_best(at)}",
+            f"lost. {until} {_best(at)}",
             width="stretch",
         )
         if not state.settings().read_only and (at.screened.truth < 0).any():

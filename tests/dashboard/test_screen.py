@@ -86,6 +86,7 @@ def test_another_target_or_threshold_is_another_price(sample, open_view: Open):
     at = open_view("screen", threshold="1.0")
     assert figures(at)["Images dropped"] == percent(made.screened.at(1.0).dropped_share)
     assert "cannot be promised yet" in said(at)
+    assert f"estimate for it is {made.threshold:.3g}; this threshold, 1, keeps less" in said(at)
 
 
 def test_kept_filters_are_opened_and_deleted(sample, open_view: Open):

@@ -22,7 +22,7 @@ import numpy as np
 from core.arrays import Rgb
 from core.cells import is_formula, unescaped
 from core.deciding import value_range_of
-from core.drift import drift
+from core.drift import drift, in_words
 from core.errors import CoreError, ImageError, RangeError, SourceError
 from core.images import ValueRange, contact_sheet, fit_within, read_image
 from core.ledger import Row, read_report
@@ -181,11 +181,8 @@ def audit(
     result = _reckoned(seen, answers, card)
     result["rounds"] = len(rounds)
     result["drift"] = None if card is None else seen.drift(card)
-    if card is not None and result["drift"]["drifted"]:
-        result["warnings"].append(
-            "recent images are not like those the filter was trained on: label some of them, "
-            "train and export the filter again"
-        )
+    if card is not None and (said := in_words(result["drift"])) is not None:
+        result["warnings"].append(said)
     if draw is not None and to is not None:
         value_range = None if card is None else value_range_of(dict(card))
         result.update(_draw(to, len(rounds) + 1, report, seen, set(answers), draw, value_range))
@@ -217,8 +214,7 @@ class _Seen:
 
     def place(self, id: str) -> int:
         """Where an image stands in the shuffled order."""
-        text = f"{self.seed}\n{id}".encode("utf-8", "surrogatepass")
-        return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
+        return place_of(id, self.seed)
 
     def first(self, n: int, without: set[str]) -> list[Row]:
         """The first n dropped images of the order that were not shown yet, in that order."""
@@ -287,7 +283,9 @@ def _reckoned(
     low, high = lost.low * lost.dropped, lost.high * lost.dropped
     result["lost_share"], result["ci95"] = lost.share, [lost.low, lost.high]
     result["lost_images"] = {"value": lost.share * lost.dropped, "ci95": [round(low), round(high)]}
-    result["recall_about"] = _recall(seen.kept_wanted, lost.share * lost.dropped, low, high)
+    recall = recall_about(seen.kept_wanted, lost)
+    if recall is not None:
+        result["recall_about"] = {"value": recall[0], "ci95": list(recall[1:])}
     target = None if card is None else card.get("target_recall")
     if target is not None and result["recall_about"] is not None:
         most = result["recall_about"]["ci95"][1]
@@ -299,10 +297,36 @@ def _reckoned(
     return result
 
 
-def _recall(kept: float, lost: float, low: float, high: float) -> dict[str, Any] | None:
+def recall_about(kept: float, lost: Lost) -> tuple[float, float, float] | None:
+    """Of all wanted images the share that was kept, with the ends of its 95 % interval.
+
+    Parameters
+    ----------
+    kept : float
+        Wanted images among the kept, as their scores say.
+
+    Returns
+    -------
+    (value, low, high) or None
+        None where nothing wanted was kept.
+
+    Examples
+    --------
+    >>> recall_about(90, Lost(0.2, 0.1, 0.3, 50, 100)) == (90 / 110, 90 / 120, 90 / 100)
+    True
+    """
     if not kept:
         return None
-    return {"value": kept / (kept + lost), "ci95": [kept / (kept + high), kept / (kept + low)]}
+    value, low, high = (
+        kept / (kept + share * lost.dropped) for share in (lost.share, lost.high, lost.low)
+    )
+    return value, low, high
+
+
+def place_of(id: str, seed: int) -> int:
+    """Where an image stands in the shuffled order, whatever others there are."""
+    text = f"{seed}\n{id}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
 
 
 def _rounds(to: Path, report: Path, seed: int) -> list[Path]:

@@ -44,7 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bundling", "screen"),
     ("labels", "snapshot", "preparing", "ranging", "trust_words"),
     ("applying", "auditing"),
-    ("apply_commands",),
+    ("apply_commands", "screen_audit"),
     ("library", "store", "vocabulary", "label_files", "label_history"),
     ("columns", "taking"),
     ("filtering", "binning", "spread", "wording"),

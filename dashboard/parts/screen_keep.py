@@ -12,6 +12,7 @@ from core.library import View
 from core.screen import Screen
 from core.screen_views import folder_name, zipped
 from dashboard import state
+from dashboard.parts.screen_audit import audit
 
 
 def keep(view: View, at: Screen) -> None:
@@ -55,16 +56,7 @@ def keep(view: View, at: Screen) -> None:
         f"python -m core screen apply {folder} SOURCE --report decisions.csv --dry-run",
         language="bash",
     )
-    st.markdown("#### Look again at what it dropped")
-    st.caption(
-        "Draws dropped images at random onto a sheet, and reckons from your answers what is "
-        "really lost, with its interval. Repeat it to draw more. It warns when new images drift "
-        "from those the filter was trained on."
-    )
-    st.code(
-        f"python -m core screen audit decisions.csv --to audit --draw 100 --filter {folder}",
-        language="bash",
-    )
+    audit(view, at, name)
     saved_filters(view)
 
 

@@ -33,7 +33,14 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
-def _target(share: float) -> str:
+def goal(share: float) -> str:
+    """A target recall in words.
+
+    Examples
+    --------
+    >>> goal(0.995), goal(0.9)
+    ('99.5 %', '90 %')
+    """
     return f"{100 * share:g} %"
 
 
@@ -47,7 +54,7 @@ def working_point(made: Screen) -> tuple[Screen, dict[str, float]]:
     left, right = st.columns(2, gap="large", vertical_alignment="bottom")
     with left:
         target: float = st.select_slider(
-            "Keep at least this much of the plankton", targets, format_func=_target, key=key,
+            "Keep at least this much of the plankton", targets, format_func=goal, key=key,
             on_change=state.follow, args=("target", key), kwargs={"also": ("threshold",)},
         )  # fmt: skip
     found = made.at_target(target)
@@ -105,10 +112,10 @@ def cost(view: View, at: Screen, outcome: Outcome) -> None:
 
 
 def _verdict(at: Screen) -> None:
-    goal = _target(at.target)
+    asked = goal(at.target)
     if at.promised:
         st.markdown(
-            f":green-badge[:material/verified: promised] &nbsp;**At least {goal} of the plankton "
+            f":green-badge[:material/verified: promised] &nbsp;**At least {asked} of the plankton "
             "is kept**, with 95 % confidence."
         )
         return
@@ -116,7 +123,7 @@ def _verdict(at: Screen) -> None:
     if found.promised:
         st.markdown(
             f":orange-badge[:material/rule: not promised] &nbsp;This threshold is above "
-            f"{_text(found.threshold)}, the one that keeps {goal} for certain enough: it is "
+            f"{_text(found.threshold)}, the one that keeps {asked} for certain enough: it is "
             "**an estimate**, chosen by looking."
         )
         return
@@ -129,7 +136,7 @@ def _verdict(at: Screen) -> None:
         )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
-            f":orange-badge[:material/rule: an estimate] &nbsp;**{goal} cannot be promised yet**: "
+            f":orange-badge[:material/rule: an estimate] &nbsp;**{asked} cannot be promised yet**: "
             f"about {n:,} more label{'' if n == 1 else 's'} to keep would be needed, none of them "
             f"lost. {until} {_best(at)}",
             width="stretch",
@@ -142,9 +149,9 @@ def _best(at: Screen) -> str:
     """The most that these labels promise."""
     sure = [target for target in TARGETS if at.at_target(target).promised]
     return (
-        f"What can be promised now is **{_target(max(sure))}**."
+        f"What can be promised now is **{goal(max(sure))}**."
         if sure
-        else (f"Not even {_target(TARGETS[0])} can be promised with these labels.")
+        else (f"Not even {goal(TARGETS[0])} can be promised with these labels.")
     )
 
 

@@ -156,6 +156,20 @@ def test_sorting_where_there_is_no_label(visit, url):
     settled(page)
     expect(page.get_by_text("Plankton kept").first).to_be_visible()
     expect(page.get_by_text("cannot be promised yet")).to_be_visible()
+
+    # at the highest threshold the six images left are dropped; one of them should not be
+    page.goto(page.url + "&threshold=1")
+    settled(page)
+    expect(page.get_by_text("Look again at what it drops")).to_be_visible()
+    tiles = page.locator(".sorted .tile")
+    expect(page.locator(".sorting .accept")).to_contain_text("rightly dropped")
+    n = tiles.count()
+    tiles.nth(0).click()
+    page.locator(".sorting .accept").click()
+    settled(page)
+    expect(page.get_by_text(f"Of {n} looked at 1 should have been kept")).to_be_visible()
+    expect(page.get_by_role("button", name="Select the 1 lost one")).to_be_visible()
+
     page.get_by_role("button", name="Sort more images").click()
     settled(page)
     expect(page.get_by_text("Sort some images")).to_be_visible()

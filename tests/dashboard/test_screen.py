@@ -16,6 +16,7 @@ from core.indexing import index
 from core.labels import Decision
 from core.library import Library, View
 from core.screen import Screen
+from core.screen_audit import audited
 from core.screen_views import guessed_drop, zipped
 from core.settings import Settings
 from core.sources.sample import SampleSource, draw_sample
@@ -116,6 +117,38 @@ def test_what_is_carried_away_scores_as_the_page(sample, open_view: Open, tmp_pa
     assert len(rows) == LEFT  # the others are shown as filters score them that never saw them
     there = [float(decided.score[row]) for row in rows]
     assert there == pytest.approx([float(made.screened.score[row]) for row in rows], abs=1e-5)
+
+
+def test_what_is_dropped_is_looked_at_again(sample, open_view: Open):
+    made = shown()
+    place = len(made.screened.thresholds()) * 2 // 5
+    there = float(f"{made.screened.thresholds()[place]:.3g}")
+    at = open_view("screen", threshold=f"{there:.3g}")
+    chosen = at.select_slider(key="screen threshold").value
+    option = min(made.screened.thresholds(), key=lambda t: abs(t - float(chosen)))
+    filter_there = made.at_threshold(option)
+    dropped = audited(filter_there, {}, seed=0)
+    assert 3 < dropped.dropped <= LEFT  # those without a label that counts
+    assert f"{dropped.dropped:,} images without a label would be dropped" in said(at)
+    fingerprint = made.training["fingerprint"]
+    here = current().collection.uid, fingerprint
+    answers = {id: n < 3 for n, id in enumerate(dropped.ahead)}
+    now = audited(filter_there, answers, seed=0)
+    assert now.lost is not None and now.holds(0.99) == "no"
+    at.session_state["screen audited"] = (here, [answers])
+    without_exception(at.run())
+    told = said(at)
+    assert f"Of **{dropped.dropped}** looked at **3** should have been kept: " in told
+    assert "All images that it drops here have been looked at" in told
+    assert "At least 99 % of the plankton is not kept there" in told
+    without_exception(at.button(key="screen audit select").click().run())
+    assert set(at.session_state.selections[here[0]]) == set(dropped.ahead[:3])
+    # another training knows other labels: what was answered before it is no fair sample for it
+    at.session_state["screen audited"] = ((here[0], "other"), [answers])
+    without_exception(at.run())
+    assert "looked at" not in said(at)
+    at = open_view("screen", threshold="0")
+    assert "nothing would be dropped at this threshold" in said(at)
 
 
 def test_nothing_to_drop_leads_on(sample, open_view: Open):

@@ -47,6 +47,7 @@ body{font:16px/1.5 system-ui,sans-serif;color:var(--fg);background:var(--bg);mar
 max-width:1100px;padding:0 1rem}h1{line-height:1.2}h2{margin-top:2.5rem}
 table{border-collapse:collapse;font-size:14px}.wide{overflow-x:auto}
 th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+th{max-width:13rem;white-space:normal;overflow-wrap:anywhere;vertical-align:bottom}
 th:first-child,td:first-child{text-align:left}small{opacity:.75}
 .said{background:var(--soft);border-left:4px solid #0b7285;padding:.6rem 1rem;margin:.8rem 0}
 svg{max-width:100%;height:auto;font:12px system-ui,sans-serif}svg text{fill:var(--fg)}

@@ -250,9 +250,12 @@ class Screened:
     ) -> NDArray[np.float64]:
         return np.bincount(codes, weights, m).astype(np.float64)
 
-    def precision_recall(self) -> dict[str, list[float]]:
-        """``threshold``, ``precision`` and ``recall`` of labelled images, ascending thresholds."""
-        thresholds = self._thresholds()
+    def precision_recall(self, thresholds: Sequence[float] | None = None) -> dict[str, list[float]]:
+        """``threshold``, ``precision`` and ``recall`` of labelled images, ascending thresholds.
+
+        Those given, else at most `POINTS`; without those above which no labelled image is left.
+        """
+        thresholds = self._thresholds() if thresholds is None else thresholds
         rows = self._labelled
         wanted = self.truth[rows] == 1
         above = [self.effective[rows] >= t for t in thresholds]
@@ -264,15 +267,18 @@ class Screened:
             "recall": [right[i] / int(wanted.sum()) for i in some],
         }
 
-    def kept_dropped(self) -> dict[str, list[float]]:
-        """``threshold``, ``recall`` with ``low`` and ``high``, and ``dropped_share`` of all."""
-        thresholds = self._thresholds()
+    def kept_dropped(self, thresholds: Sequence[float] | None = None) -> dict[str, list[float]]:
+        """``threshold``, ``recall`` with ``low`` and ``high``, and ``dropped_share`` of all.
+
+        At the thresholds given, else at most `POINTS` of them.
+        """
+        thresholds = self._thresholds() if thresholds is None else thresholds
         wanted, every = np.sort(self.effective[self.truth == 1]), np.sort(self.effective)
         n = len(wanted)
         kept = n - np.searchsorted(wanted, thresholds)
         ends = [interval(int(k), n, effect=self.effect) for k in kept]
         return {
-            "threshold": thresholds,
+            "threshold": list(thresholds),
             "recall": (kept / n).tolist(),
             "low": [low for low, _ in ends],
             "high": [high for _, high in ends],

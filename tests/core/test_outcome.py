@@ -175,6 +175,17 @@ def test_curves_are_what_at_says(n: int, seed: int):
     assert pr["recall"][place] == pytest.approx(recall_score(wanted[rows], keep[rows]))
 
 
+def test_curves_at_thresholds_one_asks_for():
+    these = ten()
+    asked = [0.25, 0.6]
+    kept, precise = these.kept_dropped(asked), these.precision_recall(asked)
+    assert kept["threshold"] == precise["threshold"] == asked
+    for place, threshold in enumerate(asked):
+        said = these.at(threshold)
+        assert kept["recall"][place] == precise["recall"][place] == pytest.approx(said.recall)
+        assert kept["dropped_share"][place] == pytest.approx(said.dropped_share)
+
+
 def test_impossible_thresholds():
     with pytest.raises(RangeError, match=r"threshold is 1.5; expected 0 to 1"):
         ten().at(1.5)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
@@ -13,11 +14,9 @@ from core.outcome import Outcome, Part
 from core.screen import Screen
 from dashboard import state
 from dashboard.parts.screen_point import percent
+from dashboard.parts.tradeoff import Curve, tradeoff
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
-KEEP, DROP, POINT, QUIET = "#0C8599", "#C2711A", "#E8590C", "#8a949b"
+KEEP, DROP = "#0C8599", "#C2711A"
 WHISKER = "#5b666d"
 BAND = "rgba(12, 133, 153, 0.16)"
 FLOOR = 0.7
@@ -26,129 +25,60 @@ PLAIN = {"displayModeBar": False}
 
 
 def curves(at: Screen, outcome: Outcome, options: Mapping[str, float]) -> None:
-    """Both curves; a click anywhere on one takes the threshold of the point nearest to it."""
-    kept, precision = at.screened.kept_dropped(), at.screened.precision_recall()
-    floor = max(0.0, min(FLOOR, outcome.recall - 0.1))
-    with st.container(key="split curves"):
-        left, right = st.columns(2, gap="large")
-    with left:
-        st.markdown("**Kept against dropped**")
-        _clickable(
-            _kept_figure(kept, at, outcome, floor), kept["threshold"], at, options, "kept",
-            "Plankton kept against images dropped, at every threshold.",
-        )  # fmt: skip
-    with right:
-        st.markdown("**Precision and recall**")
-        _clickable(
-            _precision_figure(precision, at, outcome, floor), precision["threshold"], at, options,
-            "precision", "Share of plankton among what is kept, against plankton kept.",
-        )  # fmt: skip
-    st.caption(
-        ":material/left_click: **Click a curve** to put the working point there. The band is the "
-        "95 % interval, the dotted line the target."
+    """Both curves, with the working point on them; where it is let go becomes the threshold."""
+    kept = at.screened.kept_dropped(list(options.values()))
+    pr = at.screened.precision_recall(list(options.values()))
+    precision = dict(zip(pr["threshold"], pr["precision"], strict=True))
+    floor = _floor(at, outcome)
+    seen = [place for place, recall in enumerate(kept["recall"]) if recall >= floor]
+    texts = [list(options)[place] for place in seen]
+    thresholds, recall, low, high, dropped = (
+        [kept[name][place] for place in seen]
+        for name in ("threshold", "recall", "low", "high", "dropped_share")
     )
+    precise = [precision.get(threshold) for threshold in thresholds]
+    said = [
+        _said(text, *shares)
+        for text, *shares in zip(texts, dropped, recall, low, high, precise, strict=True)
+    ]
+    lowest = min((share for share in precise if share is not None), default=0.0)
+    both = [
+        Curve(
+            "Kept against dropped", "Plankton kept against images dropped, at every threshold.",
+            "images dropped (%)", "plankton kept (%)", _hundred(dropped), _hundred(recall),
+            (0.0, max(100 * max(dropped), 1.0)), (100 * floor, 100.0), 100 * at.target, "y",
+            _hundred([max(share, floor) for share in low]), _hundred(high),
+        ),
+        Curve(
+            "Precision and recall", "Share of plankton among what is kept, against plankton kept.",
+            "plankton kept (%)", "plankton among the kept (%)", _hundred(recall),
+            [None if share is None else round(100 * share, 3) for share in precise],
+            (100 * floor, 100.0), (100 * max(lowest - 0.02, 0.0), 100.0), 100 * at.target, "x",
+        ),
+    ]  # fmt: skip
+    drawn = f"{at.training.get('fingerprint')} {said}"
+    tradeoff(
+        both, said, at=thresholds.index(at.threshold), key="screen tradeoff",
+        revision=hashlib.blake2b(drawn.encode(), digest_size=8).hexdigest(),
+        on_release=lambda place: state.set_link(threshold=texts[place]),
+    )  # fmt: skip
 
 
-def _clickable(
-    figure: Figure, thresholds: Sequence[float], at: Screen, options: Mapping[str, float],
-    name: str, alt: str,
-) -> None:  # fmt: skip
-    drawn = f"{name} {at.threshold} {at.target} {at.training.get('fingerprint')}"
-    key = f"screen {hashlib.blake2b(drawn.encode(), digest_size=8).hexdigest()}"
+def _floor(at: Screen, outcome: Outcome) -> float:
+    """Recall down to which curves are drawn: in steps, so that axes seldom move."""
+    room = min(outcome.recall, at.target) - 0.05
+    return max(0.0, min(FLOOR, math.floor(10 * room) / 10))
 
-    def clicked() -> None:
-        points = st.session_state[key]["selection"]["points"]
-        place = points[-1].get("point_index") if points else None
-        if type(place) is int and 0 <= place < len(thresholds):  # the browser is not trusted
-            wanted = thresholds[place]
-            text = min(options, key=lambda each: abs(options[each] - wanted))
-            state.set_link(threshold=text)
 
-    st.plotly_chart(
-        figure, key=key, on_select=clicked, selection_mode="points", config=PLAIN, alt=alt
+def _said(
+    text: str, dropped: float, recall: float, low: float, high: float, precise: float | None
+) -> str:
+    among = "" if precise is None else f" Of what is kept, {percent(precise)} is plankton."
+    said = (
+        f"Threshold {text} drops {percent(dropped)} of the images and keeps {percent(recall)} "
+        f"(95 %: {100 * low:.1f} to {100 * high:.1f} %) of the plankton.{among}"
     )
-
-
-def _kept_figure(
-    curve: Mapping[str, list[float]], at: Screen, outcome: Outcome, floor: float
-) -> Figure:
-    import plotly.graph_objects as go
-
-    x, y = _hundred(curve["dropped_share"]), _hundred(curve["recall"])
-    low, high = _hundred(curve["low"]), _hundred(curve["high"])
-    seen = [place for place, recall in enumerate(curve["recall"]) if recall >= floor]
-    figure = go.Figure(
-        [
-            go.Scatter(
-                x=x + x[::-1], y=low + high[::-1], fill="toself", fillcolor=BAND,
-                line={"width": 0}, hoverinfo="skip", mode="lines",
-            ),
-            _line(x, y, curve["threshold"],
-                  "dropped %{x:.1f} %<br>kept %{y:.1f} % of the plankton"),
-            _point(100 * outcome.dropped_share, 100 * outcome.recall),
-        ]
-    )  # fmt: skip
-    figure.add_hline(100 * at.target, line={"dash": "dot", "width": 1, "color": QUIET})
-    right = max((x[place] for place in seen), default=100.0)
-    _axes(figure, "images dropped (%)", "plankton kept (%)", (-0.01 * right, right), floor)
-    return figure
-
-
-def _precision_figure(
-    curve: Mapping[str, list[float]], at: Screen, outcome: Outcome, floor: float
-) -> Figure:
-    import plotly.graph_objects as go
-
-    x, y = _hundred(curve["recall"]), _hundred(curve["precision"])
-    nearest = min(
-        range(len(x)), key=lambda place: abs(curve["threshold"][place] - at.threshold), default=0
-    )
-    figure = go.Figure(
-        [
-            _line(x, y, curve["threshold"],
-                  "kept %{x:.1f} % of the plankton<br>%{y:.1f} % of what is kept is plankton"),
-            _point(100 * outcome.recall, y[nearest] if y else 0.0),
-        ]
-    )  # fmt: skip
-    figure.add_vline(100 * at.target, line={"dash": "dot", "width": 1, "color": QUIET})
-    lowest = min((b for a, b in zip(x, y, strict=True) if a >= 100 * floor), default=0.0)
-    ends = (100 * floor, 100.5)
-    _axes(figure, "plankton kept (%)", "plankton among the kept (%)", ends, lowest / 100 - 0.02)
-    return figure
-
-
-def _line(x: Sequence[float], y: Sequence[float], thresholds: Sequence[float], text: str) -> Any:
-    import plotly.graph_objects as go
-
-    return go.Scatter(
-        x=x, y=y, mode="lines+markers", customdata=[f"{t:.3g}" for t in thresholds],
-        line={"color": KEEP, "width": 2.5}, marker={"size": 7, "color": CLEAR},
-        selected={"marker": {"color": POINT}}, unselected={"marker": {"opacity": 0}},
-        hovertemplate=f"{text}<br>threshold %{{customdata}}<extra></extra>",
-    )  # fmt: skip
-
-
-CLEAR = "rgba(0, 0, 0, 0)"
-
-
-def _point(x: float, y: float) -> Any:
-    import plotly.graph_objects as go
-
-    return go.Scatter(
-        x=[x], y=[y], mode="markers", hoverinfo="skip",
-        marker={"size": 15, "color": POINT, "line": {"width": 2, "color": "#fff"}},
-    )  # fmt: skip
-
-
-def _axes(figure: Figure, x: str, y: str, ends: tuple[float, float], floor: float) -> None:
-    figure.update_layout(
-        height=300, margin={"l": 0, "r": 8, "t": 8, "b": 0}, showlegend=False, dragmode=False,
-        hovermode="x", hoverdistance=-1, clickmode="event+select",
-        xaxis={"title": x, "range": list(ends), "fixedrange": True, "zeroline": False,
-               "showspikes": False},
-        yaxis={"title": y, "range": [100 * max(0.0, floor), 101], "fixedrange": True,
-               "zeroline": False},
-    )  # fmt: skip
+    return said.replace(" %", "\u00a0%")
 
 
 def _hundred(shares: Sequence[float]) -> list[float]:

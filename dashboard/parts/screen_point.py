@@ -6,7 +6,6 @@ from contextlib import suppress
 
 import streamlit as st
 
-from core.library import View
 from core.outcome import Outcome
 from core.screen import Screen
 from dashboard import state
@@ -66,8 +65,8 @@ def working_point(made: Screen) -> tuple[Screen, dict[str, float]]:
         chosen: str = st.select_slider(
             "Threshold: images with a lower score are dropped", list(options), key=key,
             on_change=moved,
-            help="It follows the target. Move it, or click a curve below, to see what another one "
-            "costs.",
+            help="It follows the target. Move it, or drag the point on a curve below, to see what "
+            "another one costs.",
         )  # fmt: skip
     at = found if options[chosen] == found.threshold else found.at_threshold(options[chosen])
     return at, options
@@ -96,12 +95,11 @@ def _asked(options: dict[str, float]) -> str | None:
     return None
 
 
-def cost(view: View, at: Screen, outcome: Outcome) -> None:
+def cost(at: Screen, outcome: Outcome) -> None:
     """Whether it is promised, and the price in figures."""
     with st.container(border=True, key="screen cost"):
         _verdict(at)
         _figures(at, outcome)
-        _how(view, at, outcome)
 
 
 def _verdict(at: Screen) -> None:
@@ -191,7 +189,8 @@ def _figures(at: Screen, outcome: Outcome) -> None:
     )  # fmt: skip
 
 
-def _how(view: View, at: Screen, outcome: Outcome) -> None:
+def checked(at: Screen, outcome: Outcome) -> None:
+    """How the figures came about, and how often it is right."""
     if at.screened.validated_by == "sample":
         n = len({int(code) for code in at.screened.sample[at.screened.truth >= 0] if code >= 0})
         said = (
@@ -200,8 +199,8 @@ def _how(view: View, at: Screen, outcome: Outcome) -> None:
         )
         if at.screened.effect > 1.05:
             said += (
-                f" Mistakes come together in samples, so {at.screened.effect:.1f} images tell as "
-                "much as one; the interval allows for it."
+                " Mistakes come together in samples: the interval counts "
+                f"{at.screened.effect:.1f} images as one."
             )
     else:
         why = f" ({state.as_text(at.why)})" if at.why else ", since no image has a sample"
@@ -213,8 +212,8 @@ def _how(view: View, at: Screen, outcome: Outcome) -> None:
     t = at.training
     right = percent(at.screened.accuracy)
     st.caption(
-        f"{said} Trained on {t['keep']:,} images to keep and {t['drop']:,} to drop of "
-        f"{len(at.screened.ids):,}; right on {right} at an even score, average precision "
-        f"{at.screened.average_precision:.3f}; at this threshold right on "
-        f"{percent(outcome.accuracy)}."
+        f"{said} Trained on {t['keep']:,} images to keep and {t['drop']:,} to drop, of "
+        f"{len(at.screened.ids):,}. Of the labelled images {percent(outcome.accuracy)} are decided "
+        f"rightly at this threshold, {right} at 0.5; average precision "
+        f"{at.screened.average_precision:.3f}."
     )

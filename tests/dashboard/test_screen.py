@@ -7,6 +7,7 @@ import shutil
 import zipfile
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -86,6 +87,43 @@ def test_another_target_or_threshold_is_another_price(sample, open_view: Open):
     at = open_view("screen", threshold="1.0")
     assert figures(at)["Images dropped"] == percent(made.screened.at(1.0).dropped_share)
     assert "cannot be promised yet" in said(at)
+
+
+def letting_go(event: dict[str, Any]) -> Any:
+    """What the page hears of one event, and of the same again."""
+
+    def script() -> None:
+        import streamlit as st
+
+        from dashboard.parts.tradeoff import released
+
+        st.session_state["heard"] = [released("curves", "now", 203) for _ in range(2)]
+
+    at = AppTest.from_function(script)
+    at.session_state["curves"] = {"event": event}
+    at.run()
+    assert not at.exception
+    return at.session_state["heard"]
+
+
+def test_where_the_point_was_let_go_is_heard_once():
+    assert letting_go({"seq": 1, "revision": "now", "place": 202}) == [202, None]
+
+
+@pytest.mark.parametrize("place", [203, -1, 1.0, True, "7", None, [7]])
+def test_no_place_that_is_not_on_the_curve_is_taken(place: object):
+    assert letting_go({"seq": 1, "revision": "now", "place": place}) == [None, None]
+
+
+def test_nor_one_on_curves_that_are_no_more():
+    assert letting_go({"seq": 1, "revision": "before", "place": 7}) == [None, None]
+
+
+def test_curves_are_drawn_where_nothing_is_kept_and_where_all_is(sample, open_view: Open):
+    for threshold in ("1.0", "0.0"):
+        told = figures(open_view("screen", threshold=threshold))
+        outcome = shown().screened.at(float(threshold))
+        assert told["Images dropped"] == percent(outcome.dropped_share)
 
 
 def test_kept_filters_are_opened_and_deleted(sample, open_view: Open):

@@ -176,7 +176,7 @@ class Screened:
             threshold=threshold,
             recall=kept / n,
             recall_ci95=interval(kept, n, effect=self.effect),
-            dropped_share=float(1 - keep.mean()),
+            dropped_share=float((~keep).mean()),  # 1 - mean would differ from the curve's
             dropped_bytes_share=share,
             kept=int(keep.sum()),
             dropped=int((~keep).sum()),

@@ -47,13 +47,14 @@ def keep(view: View, at: Screen) -> None:
         st.toast(f"Kept {state.as_text(name)}.", icon=":material/bookmark:")
     folder = folder_name(name)
     st.caption(
-        "Unpack it and run it over images before they are stored; `--dry-run` only tells. It needs "
-        "neither this dashboard nor the collection."
+        "Unpack it and run it over images before they are stored; with `--dry-run` it only writes "
+        "what it would do. It needs neither this dashboard nor the collection."
     )
     st.code(
         f"unzip {folder}.zip\n"
         f"python -m core screen apply {folder} SOURCE --report decisions.csv --dry-run",
         language="bash",
+        wrap_lines=True,
     )
     st.markdown("#### Look again at what it dropped")
     st.caption(

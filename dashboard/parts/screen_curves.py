@@ -135,12 +135,13 @@ def _bars(parts: Sequence[Part], colour: str, about: str) -> None:
         f"{_short(part.name)}  {part.kept:,}/{part.labelled:,}" for part in parts
     ]  # the numbers, since a bar of 3 images says little
     figure.update_layout(
-        height=max(len(parts), 2) * 22 + 34, margin={"l": 0, "r": 8, "t": 24, "b": 0},
+        height=max(len(parts), 2) * 22 + 34, margin={"l": 0, "r": 22, "t": 24, "b": 0},
         showlegend=False, dragmode=False,
         yaxis={"tickvals": places, "ticktext": ticks, "fixedrange": True, "showgrid": False,
                "range": [max(len(parts), 2) - 0.5, -0.5], "automargin": True, "zeroline": False},
-        xaxis={"range": [0, 101], "fixedrange": True, "side": "top", "ticksuffix": " %",
-               "tickvals": [0, 25, 50, 75, 100], "zeroline": False},
+        xaxis={"range": [0, 101], "fixedrange": True, "side": "top",
+               "tickvals": [0, 50, 100], "ticktext": ["0 %", "50 %", "100 %"],
+               "zeroline": False},
     )  # fmt: skip
     st.plotly_chart(figure, key=f"screen {about}", config=PLAIN, alt=f"Share kept of {about}.")
 
@@ -181,11 +182,7 @@ def learning(at: Screen) -> None:
     points, gain, why = (at.learning.get(name) for name in ("points", "gain", "why"))
     st.markdown("#### Would more labels help?")
     if gain:
-        low, high = gain["low"], gain["high"]
-        st.markdown(
-            f"About **{gain['labels']:,} more labels would gain {gain['points']:.1f} points** of "
-            f"accuracy (95 %: {low:.1f} to {high:.1f}), if they come like those there are."
-        )
+        st.markdown(gained(*(gain[name] for name in ("labels", "points", "low", "high"))))
     else:
         st.markdown(
             f"What more labels would gain cannot be said: {state.as_text(why or 'not measured')}."
@@ -198,6 +195,16 @@ def learning(at: Screen) -> None:
             f"{last['labels']:,}: {percent(last['accuracy'])} right. The band is one standard "
             "deviation between draws."
         )
+
+
+def gained(labels: int, points: float, low: float, high: float) -> str:
+    """What more labels would bring; where it may be nothing, that is said."""
+    would, nothing = ("would", "") if low > 0 else ("may", ", or nothing")
+    ends = f"{low:.1f} to {high:.1f}".replace("-", "−")
+    return (
+        f"About **{labels:,} more labels {would} gain {points:.1f} points** of accuracy{nothing} "
+        f"(95 %: {ends}), if they come like those there are."
+    )
 
 
 def _sides(at: Screen) -> str:

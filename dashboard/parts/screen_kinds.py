@@ -45,8 +45,8 @@ def choose(view: View, kinds: Sequence[KindSeen]) -> tuple[str, ...]:
             column.markdown(f":material/{icon}: {_line(side, sides[side])}")
         if guessed:
             st.caption(
-                ":material/psychology_alt: What to drop is a guess from the names. Check it: what "
-                "is on the wrong side is lost, or paid for."
+                ":material/psychology_alt: A filter learns from these labels what to store. What "
+                "to drop is a guess from the names: what is on the wrong side is lost, or paid for."
             )
         many = st.expander(
             "Choose what to keep and what to drop", icon=":material/swap_horiz:",

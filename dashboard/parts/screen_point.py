@@ -113,17 +113,23 @@ def _verdict(at: Screen) -> None:
     found = at.at_target(at.target)
     if found.promised:
         st.markdown(
-            f":orange-badge[:material/rule: not promised] &nbsp;This threshold is above "
-            f"{_text(found.threshold)}, the one that keeps {goal} for certain enough: it is "
-            "**an estimate**, chosen by looking."
+            f":orange-badge[:material/rule: not promised] &nbsp;**Less than {goal} may be kept "
+            f"here**: up to the threshold {_text(found.threshold)} it is promised; this one was "
+            "chosen by looking, and what it keeps is an estimate."
         )
         return
     n = at.labels_needed
+    until = f"Until then the threshold {_text(at.threshold)} is an estimate."
+    if at.threshold > found.threshold:
+        until = (
+            f"The threshold {_text(at.threshold)} was chosen by looking; {goal} would need one of "
+            f"{_text(found.threshold)} or less."
+        )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
             f":orange-badge[:material/rule: an estimate] &nbsp;**{goal} cannot be promised yet**: "
             f"about {n:,} more label{'' if n == 1 else 's'} to keep would be needed, none of them "
-            f"lost. Until then the threshold {_text(at.threshold)} is an estimate. {_best(at)}",
+            f"lost. {until} {_best(at)}",
             width="stretch",
         )
         if not state.settings().read_only and (at.screened.truth < 0).any():
@@ -143,8 +149,8 @@ def _best(at: Screen) -> str:
 def _figures(at: Screen, outcome: Outcome) -> None:
     low, high = outcome.recall_ci95
     n = len(at.screened.samples)
-    row = st.container(horizontal=True, gap="medium")  # wraps where a window is narrow
-    columns = [row.container(width=165) for _ in range(5)]
+    row = st.container(horizontal=True, gap="small")  # wraps where a window is narrow
+    columns = [row.container(width=162) for _ in range(5)]  # two beside each other on a phone
     columns[0].metric(
         "Plankton kept", percent(outcome.recall),
         delta=f"95 %: {100 * low:.1f} to {100 * high:.1f} %", delta_color="off", delta_arrow="off",
@@ -215,5 +221,5 @@ def checked(at: Screen, outcome: Outcome) -> None:
         f"{said} Trained on {t['keep']:,} images to keep and {t['drop']:,} to drop, of "
         f"{len(at.screened.ids):,}. Of the labelled images {percent(outcome.accuracy)} are decided "
         f"rightly at this threshold, {right} at 0.5; average precision "
-        f"{at.screened.average_precision:.3f}."
+        f"{at.screened.average_precision:.3f}.".replace(" %", "\u00a0%")
     )

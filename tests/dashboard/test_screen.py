@@ -22,6 +22,7 @@ from core.settings import Settings
 from core.sources.sample import SampleSource, draw_sample
 from dashboard import state
 from dashboard.parts import screen_made
+from dashboard.parts.screen_curves import gained
 from dashboard.parts.screen_point import percent
 from tests.dashboard.conftest import Open, buttons, said, without_exception
 
@@ -87,6 +88,7 @@ def test_another_target_or_threshold_is_another_price(sample, open_view: Open):
     at = open_view("screen", threshold="1.0")
     assert figures(at)["Images dropped"] == percent(made.screened.at(1.0).dropped_share)
     assert "cannot be promised yet" in said(at)
+    assert f"99 % would need one of {made.threshold:.3g} or less" in said(at)
 
 
 def letting_go(event: dict[str, Any]) -> Any:
@@ -124,6 +126,13 @@ def test_curves_are_drawn_where_nothing_is_kept_and_where_all_is(sample, open_vi
         told = figures(open_view("screen", threshold=threshold))
         outcome = shown().screened.at(float(threshold))
         assert told["Images dropped"] == percent(outcome.dropped_share)
+
+
+def test_more_labels_that_may_bring_nothing_promise_nothing():
+    assert "would gain 2.4 points** of accuracy (95 %: 0.9 to 4.4)" in gained(1200, 2.4, 0.9, 4.4)
+    told = gained(1570, 1.1, -0.1, 3.1)
+    assert "1,570 more labels may gain" in told
+    assert "or nothing (95 %: −0.1 to 3.1)" in told
 
 
 def test_kept_filters_are_opened_and_deleted(sample, open_view: Open):

@@ -94,10 +94,11 @@ def saved_filters(view: View) -> None:
                     width="stretch",
                 )
             else:
-                sure = "promised" if each["promised"] else "an estimate"
+                sure = "promised" if each["promised"] else "not promised"
                 st.markdown(
-                    f"**{state.as_text(name)}** · keeps {100 * each['target_recall']:g} %, {sure} "
-                    f"· {each['labels']:,} labels · {each['created'][:16].replace('T', ' ')} UTC",
+                    f"**{state.as_text(name)}** · threshold {each['threshold']:.3g} · target "
+                    f"{100 * each['target_recall']:g} %, {sure} · {each['labels']:,} labels · "
+                    f"{each['created'][:16].replace('T', ' ')} UTC",
                     width="stretch",
                 )
                 if st.button("Open", icon=":material/open_in_full:", key=f"screen open {name}"):

@@ -141,6 +141,11 @@ def test_kept_filters_are_opened_and_deleted(sample, open_view: Open):
     without_exception(at.button(key="screen save").click().run())
     uid, workspace = current().collection.uid, state.library().workspace
     assert [each["name"] for each in screens.listed(workspace, uid)] == ["Coarse"]
+    at = open_view("screen", threshold="1.0")
+    at.text_input(key="screen name").set_value("Far").run()
+    at = without_exception(at.button(key="screen save").click().run())
+    assert "threshold 1 · target 99 %, not promised" in said(at)  # it does not keep 99 %
+    screens.delete(workspace, uid, "Far")
     at = open_view("screen", model="Coarse")
     assert "trained on" in said(at) and "Train a new one" in buttons(at)
     without_exception(at.button(key="screen delete Coarse").click().run())

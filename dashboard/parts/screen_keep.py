@@ -12,6 +12,7 @@ from core.library import View
 from core.screen import Screen
 from core.screen_views import folder_name, zipped
 from dashboard import state
+from dashboard.parts.screen_point import digits
 
 
 def keep(view: View, at: Screen) -> None:
@@ -96,7 +97,7 @@ def saved_filters(view: View) -> None:
             else:
                 sure = "promised" if each["promised"] else "not promised"
                 st.markdown(
-                    f"**{state.as_text(name)}** · threshold {each['threshold']:.3g} · target "
+                    f"**{state.as_text(name)}** · threshold {digits(each['threshold'])} · target "
                     f"{100 * each['target_recall']:g} %, {sure} · {each['labels']:,} labels · "
                     f"{each['created'][:16].replace('T', ' ')} UTC",
                     width="stretch",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 
 import streamlit as st
@@ -53,7 +54,7 @@ def working_point(made: Screen) -> tuple[Screen, dict[str, float]]:
     # a model kept at a threshold of one's own begins there
     start = made.threshold if target == made.target else found.threshold
     options = _thresholds(made, start, found.threshold)
-    first = _text(start)
+    first = digits(start)
     key = "screen threshold"
     st.session_state[key] = _asked(options) or first
 
@@ -74,12 +75,16 @@ def working_point(made: Screen) -> tuple[Screen, dict[str, float]]:
 
 def _thresholds(made: Screen, *always: float) -> dict[str, float]:
     """Thresholds by their text, ascending: evenly spread over the images, and these exactly."""
-    found = {_text(t): t for t in made.screened.kept_dropped()["threshold"]}
-    found |= {_text(t): t for t in always}
+    found = {digits(t): t for t in made.screened.kept_dropped()["threshold"]}
+    found |= {digits(t): t for t in always}
     return dict(sorted(found.items(), key=lambda pair: pair[1]))
 
 
-def _text(threshold: float) -> str:
+def digits(threshold: float) -> str:
+    """Three digits, and more just below 1, where the scores of most plankton crowd."""
+    left = 1 - threshold
+    if 1e-6 < left < 0.01:
+        return f"{threshold:.{1 - math.floor(math.log10(left))}f}"
     return f"{threshold:.3g}"
 
 
@@ -114,16 +119,16 @@ def _verdict(at: Screen) -> None:
     if found.promised:
         st.markdown(
             f":orange-badge[:material/rule: not promised] &nbsp;**Less than {goal} may be kept "
-            f"here**: up to the threshold {_text(found.threshold)} it is promised; this one was "
+            f"here**: up to the threshold {digits(found.threshold)} it is promised; this one was "
             "chosen by looking, and what it keeps is an estimate."
         )
         return
     n = at.labels_needed
-    until = f"Until then the threshold {_text(at.threshold)} is an estimate."
+    until = f"Until then the threshold {digits(at.threshold)} is an estimate."
     if at.threshold > found.threshold:
         until = (
-            f"The threshold {_text(at.threshold)} was chosen by looking; {goal} would need one of "
-            f"{_text(found.threshold)} or less."
+            f"The threshold {digits(at.threshold)} was chosen by looking; {goal} would need one of "
+            f"{digits(found.threshold)} or less."
         )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(

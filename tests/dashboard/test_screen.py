@@ -23,7 +23,7 @@ from core.sources.sample import SampleSource, draw_sample
 from dashboard import state
 from dashboard.parts import screen_made
 from dashboard.parts.screen_curves import gained
-from dashboard.parts.screen_point import percent
+from dashboard.parts.screen_point import digits, percent
 from tests.dashboard.conftest import Open, buttons, said, without_exception
 
 N, LEFT = 240, 40
@@ -133,6 +133,12 @@ def test_more_labels_that_may_bring_nothing_promise_nothing():
     told = gained(1570, 1.1, -0.1, 3.1)
     assert "1,570 more labels may gain" in told
     assert "or nothing (95 %: −0.1 to 3.1)" in told
+
+
+def test_thresholds_are_told_apart_where_scores_crowd():
+    told = {0.0: "0", 0.0000123: "1.23e-05", 0.2024: "0.202", 0.98765: "0.988", 0.99512: "0.9951",
+            0.999981: "0.999981", 0.99999999: "1", 1.0: "1"}  # fmt: skip
+    assert {threshold: digits(threshold) for threshold in told} == told
 
 
 def test_kept_filters_are_opened_and_deleted(sample, open_view: Open):

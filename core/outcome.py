@@ -51,18 +51,6 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Point:
-    """What happens at a threshold, as curves show it."""
-
-    threshold: float
-    dropped_share: float
-    recall: float
-    recall_ci95: tuple[float, float]
-    precision: float | None
-    """Of labelled images that are kept, the share to keep; None where none is kept."""
-
-
-@dataclass(frozen=True)
 class Outcome:
     """Everything at one threshold."""
 
@@ -188,7 +176,7 @@ class Screened:
             threshold=threshold,
             recall=kept / n,
             recall_ci95=interval(kept, n, effect=self.effect),
-            dropped_share=float(1 - keep.mean()),
+            dropped_share=float((~keep).mean()),  # 1 - mean would differ from the curve's
             dropped_bytes_share=share,
             kept=int(keep.sum()),
             dropped=int((~keep).sum()),
@@ -262,47 +250,42 @@ class Screened:
     ) -> NDArray[np.float64]:
         return np.bincount(codes, weights, m).astype(np.float64)
 
-    def curve(self, thresholds: Sequence[float]) -> list[Point]:
-        """What happens at each of many thresholds, in their order."""
-        labelled = np.sort(self.effective[self._labelled])
+    def precision_recall(self, thresholds: Sequence[float] | None = None) -> dict[str, list[float]]:
+        """``threshold``, ``precision`` and ``recall`` of labelled images, ascending thresholds.
+
+        Those given, else at most `POINTS`; without those above which no labelled image is left.
+        """
+        thresholds = self._thresholds() if thresholds is None else thresholds
+        rows = self._labelled
+        wanted = self.truth[rows] == 1
+        above = [self.effective[rows] >= t for t in thresholds]
+        right = [int((each & wanted).sum()) for each in above]
+        some = [i for i, each in enumerate(above) if each.any()]
+        return {
+            "threshold": [thresholds[i] for i in some],
+            "precision": [right[i] / int(above[i].sum()) for i in some],
+            "recall": [right[i] / int(wanted.sum()) for i in some],
+        }
+
+    def kept_dropped(self, thresholds: Sequence[float] | None = None) -> dict[str, list[float]]:
+        """``threshold``, ``recall`` with ``low`` and ``high``, and ``dropped_share`` of all.
+
+        At the thresholds given, else at most `POINTS` of them.
+        """
+        thresholds = self._thresholds() if thresholds is None else thresholds
         wanted, every = np.sort(self.effective[self.truth == 1]), np.sort(self.effective)
         n = len(wanted)
         kept = n - np.searchsorted(wanted, thresholds)
-        of = len(labelled) - np.searchsorted(labelled, thresholds)
-        dropped = np.searchsorted(every, thresholds) / len(every)
-        return [
-            Point(
-                threshold=float(threshold),
-                dropped_share=float(share),
-                recall=int(k) / n,
-                recall_ci95=interval(int(k), n, effect=self.effect),
-                precision=int(k) / int(m) if m else None,
-            )
-            for threshold, share, k, m in zip(thresholds, dropped, kept, of, strict=True)
-        ]
-
-    def precision_recall(self) -> dict[str, list[float]]:
-        """``threshold``, ``precision`` and ``recall`` of labelled images, ascending thresholds."""
-        every = self.curve(self.thresholds())
-        points = [(point, point.precision) for point in every if point.precision is not None]
+        ends = [interval(int(k), n, effect=self.effect) for k in kept]
         return {
-            "threshold": [p.threshold for p, _ in points],
-            "precision": [precision for _, precision in points],
-            "recall": [p.recall for p, _ in points],
+            "threshold": list(thresholds),
+            "recall": (kept / n).tolist(),
+            "low": [low for low, _ in ends],
+            "high": [high for _, high in ends],
+            "dropped_share": (np.searchsorted(every, thresholds) / len(every)).tolist(),
         }
 
-    def kept_dropped(self) -> dict[str, list[float]]:
-        """``threshold``, ``recall`` with ``low`` and ``high``, and ``dropped_share`` of all."""
-        points = self.curve(self.thresholds())
-        return {
-            "threshold": [p.threshold for p in points],
-            "recall": [p.recall for p in points],
-            "low": [p.recall_ci95[0] for p in points],
-            "high": [p.recall_ci95[1] for p in points],
-            "dropped_share": [p.dropped_share for p in points],
-        }
-
-    def thresholds(self) -> list[float]:
+    def _thresholds(self) -> list[float]:
         """Scores of all images, thinned evenly to at most `POINTS`, from 0 to 1."""
         quantiles = np.quantile(self.score, np.linspace(0, 1, POINTS - 2), method="lower")
         ends = np.array([0.0, 1.0])

@@ -52,6 +52,7 @@ def audit(view: View, at: Screen, name: str) -> None:
         f"python -m core screen audit decisions.csv --to audit --draw 100 --filter "
         f"{folder_name(name)}",
         language="bash",
+        wrap_lines=True,
     )
 
 

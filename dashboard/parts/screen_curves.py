@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
 from core.outcome import Outcome, Part
 from core.screen import Screen
 from dashboard import state
-from dashboard.parts.dragged import dragged
 from dashboard.parts.screen_point import percent
-
-if TYPE_CHECKING:
-    pass
+from dashboard.parts.tradeoff import Curve, tradeoff
 
 KEEP, DROP = "#0C8599", "#C2711A"
 WHISKER = "#5b666d"
@@ -27,32 +25,64 @@ PLAIN = {"displayModeBar": False}
 
 
 def curves(at: Screen, outcome: Outcome, options: Mapping[str, float]) -> None:
-    """Both curves; the point where it is left is the threshold.
-
-    Parameters
-    ----------
-    options : text -> threshold
-        Those there are to choose, ascending; one of them is that of `at`.
-    """
-    texts = list(options)
-
-    def moved(place: int) -> None:
-        state.set_link(threshold=texts[place])
-
-    drawn = f"{at.training.get('fingerprint')} {texts}"
-    dragged(
-        at.screened.curve(list(options.values())),
-        list(options.values()).index(at.threshold),
-        target=at.target,
-        floor=max(0.0, min(FLOOR, outcome.recall - 0.1)),
-        key="screen curves",
+    """Both curves, with the working point on them; where it is let go becomes the threshold."""
+    kept = at.screened.kept_dropped(list(options.values()))
+    pr = at.screened.precision_recall(list(options.values()))
+    precision = dict(zip(pr["threshold"], pr["precision"], strict=True))
+    floor = _floor(at, outcome)
+    seen = [place for place, recall in enumerate(kept["recall"]) if recall >= floor]
+    texts = [list(options)[place] for place in seen]
+    thresholds, recall, low, high, dropped = (
+        [kept[name][place] for place in seen]
+        for name in ("threshold", "recall", "low", "high", "dropped_share")
+    )
+    precise = [precision.get(threshold) for threshold in thresholds]
+    said = [
+        _said(text, *shares)
+        for text, *shares in zip(texts, dropped, recall, low, high, precise, strict=True)
+    ]
+    lowest = min((share for share in precise if share is not None), default=0.0)
+    both = [
+        Curve(
+            "Kept against dropped", "Plankton kept against images dropped, at every threshold.",
+            "images dropped (%)", "plankton kept (%)", _hundred(dropped), _hundred(recall),
+            (0.0, max(100 * max(dropped), 1.0)), (100 * floor, 100.0), 100 * at.target, "y",
+            _hundred([max(share, floor) for share in low]), _hundred(high),
+        ),
+        Curve(
+            "Precision and recall", "Share of plankton among what is kept, against plankton kept.",
+            "plankton kept (%)", "plankton among the kept (%)", _hundred(recall),
+            [None if share is None else round(100 * share, 3) for share in precise],
+            (100 * floor, 100.0), (100 * max(lowest - 0.02, 0.0), 100.0), 100 * at.target, "x",
+        ),
+    ]  # fmt: skip
+    drawn = f"{at.training.get('fingerprint')} {said}"
+    tradeoff(
+        both, said, at=thresholds.index(at.threshold), key="screen tradeoff",
         revision=hashlib.blake2b(drawn.encode(), digest_size=8).hexdigest(),
-        moved=moved,
+        on_release=lambda place: state.set_link(threshold=texts[place]),
+    )  # fmt: skip
+
+
+def _floor(at: Screen, outcome: Outcome) -> float:
+    """Recall down to which curves are drawn: in steps, so that axes seldom move."""
+    room = min(outcome.recall, at.target) - 0.05
+    return max(0.0, min(FLOOR, math.floor(10 * room) / 10))
+
+
+def _said(
+    text: str, dropped: float, recall: float, low: float, high: float, precise: float | None
+) -> str:
+    among = "" if precise is None else f" Of what is kept, {percent(precise)} is plankton."
+    said = (
+        f"Threshold {text} drops {percent(dropped)} of the images and keeps {percent(recall)} "
+        f"(95 %: {100 * low:.1f} to {100 * high:.1f} %) of the plankton.{among}"
     )
-    st.caption(
-        ":material/drag_pan: **Drag the point**, or click a curve, to see what another threshold "
-        "costs. The band is the 95 % interval, the dotted line the target."
-    )
+    return said.replace(" %", "\u00a0%")
+
+
+def _hundred(shares: Sequence[float]) -> list[float]:
+    return [round(100 * share, 3) for share in shares]
 
 
 def kinds_and_samples(at: Screen, outcome: Outcome) -> None:
@@ -105,12 +135,13 @@ def _bars(parts: Sequence[Part], colour: str, about: str) -> None:
         f"{_short(part.name)}  {part.kept:,}/{part.labelled:,}" for part in parts
     ]  # the numbers, since a bar of 3 images says little
     figure.update_layout(
-        height=max(len(parts), 2) * 22 + 34, margin={"l": 0, "r": 8, "t": 24, "b": 0},
+        height=max(len(parts), 2) * 22 + 34, margin={"l": 0, "r": 22, "t": 24, "b": 0},
         showlegend=False, dragmode=False,
         yaxis={"tickvals": places, "ticktext": ticks, "fixedrange": True, "showgrid": False,
                "range": [max(len(parts), 2) - 0.5, -0.5], "automargin": True, "zeroline": False},
-        xaxis={"range": [0, 101], "fixedrange": True, "side": "top", "ticksuffix": " %",
-               "tickvals": [0, 25, 50, 75, 100], "zeroline": False},
+        xaxis={"range": [0, 101], "fixedrange": True, "side": "top",
+               "tickvals": [0, 50, 100], "ticktext": ["0 %", "50 %", "100 %"],
+               "zeroline": False},
     )  # fmt: skip
     st.plotly_chart(figure, key=f"screen {about}", config=PLAIN, alt=f"Share kept of {about}.")
 
@@ -151,11 +182,7 @@ def learning(at: Screen) -> None:
     points, gain, why = (at.learning.get(name) for name in ("points", "gain", "why"))
     st.markdown("#### Would more labels help?")
     if gain:
-        low, high = gain["low"], gain["high"]
-        st.markdown(
-            f"About **{gain['labels']:,} more labels would gain {gain['points']:.1f} points** of "
-            f"accuracy (95 %: {low:.1f} to {high:.1f}), if they come like those there are."
-        )
+        st.markdown(gained(*(gain[name] for name in ("labels", "points", "low", "high"))))
     else:
         st.markdown(
             f"What more labels would gain cannot be said: {state.as_text(why or 'not measured')}."
@@ -168,6 +195,16 @@ def learning(at: Screen) -> None:
             f"{last['labels']:,}: {percent(last['accuracy'])} right. The band is one standard "
             "deviation between draws."
         )
+
+
+def gained(labels: int, points: float, low: float, high: float) -> str:
+    """What more labels would bring; where it may be nothing, that is said."""
+    would, nothing = ("would", "") if low > 0 else ("may", ", or nothing")
+    ends = f"{low:.1f} to {high:.1f}".replace("-", "−")
+    return (
+        f"About **{labels:,} more labels {would} gain {points:.1f} points** of accuracy{nothing} "
+        f"(95 %: {ends}), if they come like those there are."
+    )
 
 
 def _sides(at: Screen) -> str:

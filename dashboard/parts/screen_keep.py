@@ -13,6 +13,7 @@ from core.screen import Screen
 from core.screen_views import folder_name, zipped
 from dashboard import state
 from dashboard.parts.screen_audit import audit
+from dashboard.parts.screen_point import digits
 
 
 def keep(view: View, at: Screen) -> None:
@@ -48,13 +49,14 @@ def keep(view: View, at: Screen) -> None:
         st.toast(f"Kept {state.as_text(name)}.", icon=":material/bookmark:")
     folder = folder_name(name)
     st.caption(
-        "Unpack it and run it over images before they are stored; `--dry-run` only tells. It needs "
-        "neither this dashboard nor the collection."
+        "Unpack it and run it over images before they are stored; with `--dry-run` it only writes "
+        "what it would do. It needs neither this dashboard nor the collection."
     )
     st.code(
         f"unzip {folder}.zip\n"
         f"python -m core screen apply {folder} SOURCE --report decisions.csv --dry-run",
         language="bash",
+        wrap_lines=True,
     )
     audit(view, at, name)
     saved_filters(view)
@@ -85,10 +87,11 @@ def saved_filters(view: View) -> None:
                     width="stretch",
                 )
             else:
-                sure = "promised" if each["promised"] else "an estimate"
+                sure = "promised" if each["promised"] else "not promised"
                 st.markdown(
-                    f"**{state.as_text(name)}** · keeps {100 * each['target_recall']:g} %, {sure} "
-                    f"· {each['labels']:,} labels · {each['created'][:16].replace('T', ' ')} UTC",
+                    f"**{state.as_text(name)}** · threshold {digits(each['threshold'])} · target "
+                    f"{100 * each['target_recall']:g} %, {sure} · {each['labels']:,} labels · "
+                    f"{each['created'][:16].replace('T', ' ')} UTC",
                     width="stretch",
                 )
                 if st.button("Open", icon=":material/open_in_full:", key=f"screen open {name}"):

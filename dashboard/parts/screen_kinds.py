@@ -51,8 +51,8 @@ def choose(view: View, kinds: Sequence[KindSeen]) -> None:
         st.markdown(
             "  \n".join(said)
             + (
-                "  \n:gray[:small[What to drop is a guess from the names. Check it: what is on the "
-                "wrong side is lost, or paid for.]]"
+                "  \n:gray[:small[A filter learns from these labels what to store. What to drop is "
+                "a guess from the names: what is on the wrong side is lost, or paid for.]]"
                 if guessed
                 else ""
             )

@@ -28,8 +28,9 @@ def body(view: View, made: Screen, kinds: Sequence[KindSeen]) -> None:
         if kinds:
             screen_kinds.choose(view, kinds)
         outcome = at.screened.at(at.threshold)
-        screen_point.cost(view, at, outcome)
+        screen_point.cost(at, outcome)
         screen_curves.curves(at, outcome, options)
+        screen_point.checked(at, outcome)
         screen_pictures.pictures(view, at, outcome)
         screen_curves.kinds_and_samples(at, outcome)
         screen_curves.learning(at)

@@ -102,7 +102,7 @@ def _gallery(
     ]
     clicked = selecting.ticked(
         tiles, there, uid, key=f"screen {title}", revision=f"{title} {there}", tile_px=96,
-        height=500, label=title, empty=empty,
+        height=700, label=title, empty=empty,
     )  # fmt: skip
     if clicked is not None:
         here = {"collection": view.collection.name, "encoder": view.encoding.encoder}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 
 import streamlit as st
 
-from core.library import View
 from core.outcome import Outcome
 from core.screen import Screen
 from dashboard import state
@@ -61,7 +61,7 @@ def working_point(made: Screen) -> tuple[Screen, dict[str, float]]:
     # a model kept at a threshold of one's own begins there
     start = made.threshold if target == made.target else found.threshold
     options = _thresholds(made, start, found.threshold)
-    first = _text(start)
+    first = digits(start)
     key = "screen threshold"
     st.session_state[key] = _asked(options) or first
 
@@ -82,12 +82,16 @@ def working_point(made: Screen) -> tuple[Screen, dict[str, float]]:
 
 def _thresholds(made: Screen, *always: float) -> dict[str, float]:
     """Thresholds by their text, ascending: evenly spread over the images, and these exactly."""
-    found = {_text(t): t for t in made.screened.thresholds()}
-    found |= {_text(t): t for t in always}
+    found = {digits(t): t for t in made.screened.kept_dropped()["threshold"]}
+    found |= {digits(t): t for t in always}
     return dict(sorted(found.items(), key=lambda pair: pair[1]))
 
 
-def _text(threshold: float) -> str:
+def digits(threshold: float) -> str:
+    """Three digits, and more just below 1, where the scores of most plankton crowd."""
+    left = 1 - threshold
+    if 1e-6 < left < 0.01:
+        return f"{threshold:.{1 - math.floor(math.log10(left))}f}"
     return f"{threshold:.3g}"
 
 
@@ -103,12 +107,11 @@ def _asked(options: dict[str, float]) -> str | None:
     return None
 
 
-def cost(view: View, at: Screen, outcome: Outcome) -> None:
+def cost(at: Screen, outcome: Outcome) -> None:
     """Whether it is promised, and the price in figures."""
     with st.container(border=True, key="screen cost"):
         _verdict(at)
         _figures(at, outcome)
-        _how(view, at, outcome)
 
 
 def _verdict(at: Screen) -> None:
@@ -122,17 +125,17 @@ def _verdict(at: Screen) -> None:
     found = at.at_target(at.target)
     if found.promised:
         st.markdown(
-            f":orange-badge[:material/rule: not promised] &nbsp;This threshold is above "
-            f"{_text(found.threshold)}, the one that keeps {asked} for certain enough: it is "
-            "**an estimate**, chosen by looking."
+            f":orange-badge[:material/rule: not promised] &nbsp;**Less than {asked} may be kept "
+            f"here**: up to the threshold {digits(found.threshold)} it is promised; this one was "
+            "chosen by looking, and what it keeps is an estimate."
         )
         return
     n = at.labels_needed
-    until = f"Until then the threshold {_text(at.threshold)} is an estimate."
+    until = f"Until then the threshold {digits(at.threshold)} is an estimate."
     if at.threshold > found.threshold:
         until = (
-            f"Even the estimate for it is {_text(found.threshold)}; this threshold, "
-            f"{_text(at.threshold)}, keeps less."
+            f"The threshold {digits(at.threshold)} was chosen by looking; {asked} would need one "
+            f"of {digits(found.threshold)} or less."
         )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
@@ -158,8 +161,8 @@ def _best(at: Screen) -> str:
 def _figures(at: Screen, outcome: Outcome) -> None:
     low, high = outcome.recall_ci95
     n = len(at.screened.samples)
-    row = st.container(horizontal=True, gap="medium")  # wraps where a window is narrow
-    columns = [row.container(width=165) for _ in range(5)]
+    row = st.container(horizontal=True, gap="small")  # wraps where a window is narrow
+    columns = [row.container(width=162) for _ in range(5)]  # two beside each other on a phone
     columns[0].metric(
         "Plankton kept", percent(outcome.recall),
         delta=f"95 %: {100 * low:.1f} to {100 * high:.1f} %", delta_color="off", delta_arrow="off",
@@ -204,7 +207,8 @@ def _figures(at: Screen, outcome: Outcome) -> None:
     )  # fmt: skip
 
 
-def _how(view: View, at: Screen, outcome: Outcome) -> None:
+def checked(at: Screen, outcome: Outcome) -> None:
+    """How the figures came about, and how often it is right."""
     if at.screened.validated_by == "sample":
         n = len({int(code) for code in at.screened.sample[at.screened.truth >= 0] if code >= 0})
         said = (
@@ -213,8 +217,8 @@ def _how(view: View, at: Screen, outcome: Outcome) -> None:
         )
         if at.screened.effect > 1.05:
             said += (
-                f" Mistakes come together in samples, so {at.screened.effect:.1f} images tell as "
-                "much as one; the interval allows for it."
+                " Mistakes come together in samples: the interval counts "
+                f"{at.screened.effect:.1f} images as one."
             )
     else:
         why = f" ({state.as_text(at.why)})" if at.why else ", since no image has a sample"
@@ -226,8 +230,8 @@ def _how(view: View, at: Screen, outcome: Outcome) -> None:
     t = at.training
     right = percent(at.screened.accuracy)
     st.caption(
-        f"{said} Trained on {t['keep']:,} images to keep and {t['drop']:,} to drop of "
-        f"{len(at.screened.ids):,}; right on {right} at an even score, average precision "
-        f"{at.screened.average_precision:.3f}; at this threshold right on "
-        f"{percent(outcome.accuracy)}."
+        f"{said} Trained on {t['keep']:,} images to keep and {t['drop']:,} to drop, of "
+        f"{len(at.screened.ids):,}. Of the labelled images {percent(outcome.accuracy)} are decided "
+        f"rightly at this threshold, {right} at 0.5; average precision "
+        f"{at.screened.average_precision:.3f}.".replace(" %", "\u00a0%")
     )

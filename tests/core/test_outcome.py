@@ -165,7 +165,7 @@ def test_curves_are_what_at_says(n: int, seed: int):
     place = len(curve["threshold"]) // 2
     said = these.at(curve["threshold"][place])
     assert curve["recall"][place] == pytest.approx(said.recall)
-    assert curve["dropped_share"][place] == pytest.approx(said.dropped_share)
+    assert curve["dropped_share"][place] == said.dropped_share  # both are shown: to the last bit
     assert (curve["low"][place], curve["high"][place]) == pytest.approx(said.recall_ci95)
     pr = these.precision_recall()
     rows, at = these.truth >= 0, pr["threshold"][len(pr["threshold"]) // 2]
@@ -173,6 +173,17 @@ def test_curves_are_what_at_says(n: int, seed: int):
     place = pr["threshold"].index(at)
     assert pr["precision"][place] == pytest.approx(precision_score(wanted[rows], keep[rows]))
     assert pr["recall"][place] == pytest.approx(recall_score(wanted[rows], keep[rows]))
+
+
+def test_curves_at_thresholds_one_asks_for():
+    these = ten()
+    asked = [0.25, 0.6]
+    kept, precise = these.kept_dropped(asked), these.precision_recall(asked)
+    assert kept["threshold"] == precise["threshold"] == asked
+    for place, threshold in enumerate(asked):
+        said = these.at(threshold)
+        assert kept["recall"][place] == precise["recall"][place] == pytest.approx(said.recall)
+        assert kept["dropped_share"][place] == pytest.approx(said.dropped_share)
 
 
 def test_impossible_thresholds():

@@ -7,6 +7,7 @@ import shutil
 import zipfile
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -22,7 +23,8 @@ from core.settings import Settings
 from core.sources.sample import SampleSource, draw_sample
 from dashboard import state
 from dashboard.parts import screen_made
-from dashboard.parts.screen_point import percent
+from dashboard.parts.screen_curves import gained
+from dashboard.parts.screen_point import digits, percent
 from tests.dashboard.conftest import Open, buttons, said, without_exception
 
 N, LEFT = 240, 40
@@ -87,7 +89,57 @@ def test_another_target_or_threshold_is_another_price(sample, open_view: Open):
     at = open_view("screen", threshold="1.0")
     assert figures(at)["Images dropped"] == percent(made.screened.at(1.0).dropped_share)
     assert "cannot be promised yet" in said(at)
-    assert f"estimate for it is {made.threshold:.3g}; this threshold, 1, keeps less" in said(at)
+    assert f"99 % would need one of {made.threshold:.3g} or less" in said(at)
+
+
+def letting_go(event: dict[str, Any]) -> Any:
+    """What the page hears of one event, and of the same again."""
+
+    def script() -> None:
+        import streamlit as st
+
+        from dashboard.parts.tradeoff import released
+
+        st.session_state["heard"] = [released("curves", "now", 203) for _ in range(2)]
+
+    at = AppTest.from_function(script)
+    at.session_state["curves"] = {"event": event}
+    at.run()
+    assert not at.exception
+    return at.session_state["heard"]
+
+
+def test_where_the_point_was_let_go_is_heard_once():
+    assert letting_go({"seq": 1, "revision": "now", "place": 202}) == [202, None]
+
+
+@pytest.mark.parametrize("place", [203, -1, 1.0, True, "7", None, [7]])
+def test_no_place_that_is_not_on_the_curve_is_taken(place: object):
+    assert letting_go({"seq": 1, "revision": "now", "place": place}) == [None, None]
+
+
+def test_nor_one_on_curves_that_are_no_more():
+    assert letting_go({"seq": 1, "revision": "before", "place": 7}) == [None, None]
+
+
+def test_curves_are_drawn_where_nothing_is_kept_and_where_all_is(sample, open_view: Open):
+    for threshold in ("1.0", "0.0"):
+        told = figures(open_view("screen", threshold=threshold))
+        outcome = shown().screened.at(float(threshold))
+        assert told["Images dropped"] == percent(outcome.dropped_share)
+
+
+def test_more_labels_that_may_bring_nothing_promise_nothing():
+    assert "would gain 2.4 points** of accuracy (95 %: 0.9 to 4.4)" in gained(1200, 2.4, 0.9, 4.4)
+    told = gained(1570, 1.1, -0.1, 3.1)
+    assert "1,570 more labels may gain" in told
+    assert "or nothing (95 %: −0.1 to 3.1)" in told
+
+
+def test_thresholds_are_told_apart_where_scores_crowd():
+    told = {0.0: "0", 0.0000123: "1.23e-05", 0.2024: "0.202", 0.98765: "0.988", 0.99512: "0.9951",
+            0.999981: "0.999981", 0.99999999: "1", 1.0: "1"}  # fmt: skip
+    assert {threshold: digits(threshold) for threshold in told} == told
 
 
 def test_kept_filters_are_opened_and_deleted(sample, open_view: Open):
@@ -96,6 +148,11 @@ def test_kept_filters_are_opened_and_deleted(sample, open_view: Open):
     without_exception(at.button(key="screen save").click().run())
     uid, workspace = current().collection.uid, state.library().workspace
     assert [each["name"] for each in screens.listed(workspace, uid)] == ["Coarse"]
+    at = open_view("screen", threshold="1.0")
+    at.text_input(key="screen name").set_value("Far").run()
+    at = without_exception(at.button(key="screen save").click().run())
+    assert "threshold 1 · target 99 %, not promised" in said(at)  # it does not keep 99 %
+    screens.delete(workspace, uid, "Far")
     at = open_view("screen", model="Coarse")
     assert "trained on" in said(at) and "Train a new one" in buttons(at)
     without_exception(at.button(key="screen delete Coarse").click().run())
@@ -121,12 +178,10 @@ def test_what_is_carried_away_scores_as_the_page(sample, open_view: Open, tmp_pa
 
 def test_what_is_dropped_is_looked_at_again(sample, open_view: Open):
     made = shown()
-    place = len(made.screened.thresholds()) * 2 // 5
-    there = float(f"{made.screened.thresholds()[place]:.3g}")
-    at = open_view("screen", threshold=f"{there:.3g}")
-    chosen = at.select_slider(key="screen threshold").value
-    option = min(made.screened.thresholds(), key=lambda t: abs(t - float(chosen)))
-    filter_there = made.at_threshold(option)
+    thresholds = made.screened.kept_dropped()["threshold"]
+    there = thresholds[len(thresholds) * 2 // 5]
+    at = open_view("screen", threshold=digits(there))
+    filter_there = made.at_threshold(there)
     dropped = audited(filter_there, {}, seed=0)
     assert 3 < dropped.dropped <= LEFT  # those without a label that counts
     assert f"{dropped.dropped:,} images without a label would be dropped" in said(at)

@@ -29,7 +29,8 @@ def lines(result: Mapping[str, Any], indent: str = "") -> list[str]:
     ['matches: 2', '  rank  distance', '  1     0.25', '  10    -']
     """
     found: list[str] = []
-    for key, value in result.items():
+    for name, value in result.items():
+        key = printable(name)  # may be a label
         if isinstance(value, list) and len(value) > FEW and all(map(_is_number, value)):
             ends = f"{cell(min(value))} to {cell(max(value))}"
             found.append(f"{indent}{key}: {len(value):,} numbers, {ends}; --json gives all")
@@ -99,7 +100,8 @@ def printable(text: str) -> str:
 def _entries(entries: Sequence[Any]) -> list[str]:
     """A table of objects; short names behind each other; a line an entry of anything else."""
     if entries and all(isinstance(entry, str) and len(entry) <= SHORT for entry in entries):
-        return textwrap.wrap(", ".join(map(printable, entries)), WIDE)
+        text = ", ".join(map(printable, entries))
+        return textwrap.wrap(text, WIDE, break_on_hyphens=False, break_long_words=False)
     if not entries or not all(isinstance(entry, dict) for entry in entries):
         return [cell(entry) for entry in entries]
     names = list(dict.fromkeys(name for entry in entries for name in entry))

@@ -67,7 +67,8 @@ def _differences(meta: Mapping[str, Any]) -> list[str]:
 
 
 def _worst(row: Mapping[str, Any]) -> list[str]:
-    kinds = [kind for kind in row.get("kinds", []) if kind["precision_at_24"]["value"] is not None]
+    every = row.get("kinds", [])  # nobody finds another of a kind of one image
+    kinds = [k for k in every if k["precision_at_24"]["value"] is not None and k["ceiling"] > 0]
     worst = sorted(kinds, key=lambda kind: kind["precision_at_24"]["value"] / kind["ceiling"])
     head = ["told worst", "images", TITLES["precision_at_24"], "at best", "taken for"]
     body = [

@@ -254,10 +254,12 @@ def test_the_kinds_told_worst_are_named_for_people(run: Run):
         }  # fmt: skip
 
     meta = run("evaluate", "--collection", "run")
-    kinds = [kind("Dot", 0.4, 1, ("Blob", 7)), kind("Rare", 0.3, 0.5), kind("Blob", 0.1, 1)]
+    alone = kind("Alone", 0.0, 0)  # the only image of its kind
+    kinds = [alone, kind("Dot", 0.4, 1, ("Blob", 7)), kind("Rare", 0.3, 0.5), kind("Blob", 0.1, 1)]
     lines = told({**meta, "encoders": [{**meta["encoders"][0], "kinds": kinds}]})
     place = next(n for n, line in enumerate(lines) if line.startswith("told worst"))
     shown = [line.split() for line in lines[place + 1 : place + 4]]
     # against what a perfect encoder could get, since the rare have few to find
     assert [line[0] for line in shown] == ["Blob", "Dot", "Rare"]
+    assert not any(line.startswith("Alone") for line in lines)
     assert shown[1][-2:] == ["Blob", "7"]

@@ -47,3 +47,7 @@ def test_short_names_share_lines():
     assert ", ".join(line.strip() for line in rest).replace(",,", ",") == ", ".join(names)
     assert len(rest) == 3
     assert lines({"keep": []}) == ["keep: 0"]
+
+
+def test_names_of_labels_move_no_cursor():
+    assert lines({"counted": {"a\x1b[2J": 3}}) == ["counted:", "  a\\x1b[2J: 3"]

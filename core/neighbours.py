@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from core.arrays import Vectors
 
 BLOCK_BYTES = 64 << 20
+GROUP = 32  # columns of which the largest is looked at first
 DECIMALS = 6  # of a distance: float32 vectors of up to 2,048 numbers carry no more
 ROUNDING = 2.0**-24  # float32, one operation
 LENGTHS = 4e-6  # what rows that are not quite of length 1 can move a similarity
@@ -106,6 +107,32 @@ def exact_distances(
     np.round(out, DECIMALS, out=out)
     out += 0.0  # makes -0.0 plain
     return out
+
+
+def largest_columns(values: NDArray[np.float32], k: int) -> NDArray[np.intp]:
+    """(b, k) columns of the k largest of each row of (b, n), in no order; k is 1 to n."""
+    b, n = values.shape
+    groups = n // GROUP
+    if groups < 2 * k:
+        return _largest(values, k)
+    # the k-th largest of the groups' maxima leaves few to choose from, at less than half the time
+    maxima = values[:, : groups * GROUP].reshape(b, groups, GROUP).max(axis=2)
+    least = np.partition(maxima, groups - k, axis=1)[:, groups - k]
+    if np.isneginf(least).any():  # what is left out counts too: no padding to tell it from
+        return _largest(values, k)
+    rows, columns = np.nonzero(values >= least[:, None])
+    counts = np.bincount(rows, minlength=b)
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    few = np.full((b, counts.max()), -np.inf, dtype=values.dtype)
+    few[rows, place] = values[rows, columns]
+    which = np.zeros(few.shape, dtype=np.intp)
+    which[rows, place] = columns
+    return np.take_along_axis(which, _largest(few, k), axis=1)
+
+
+def _largest(values: NDArray[np.float32], k: int) -> NDArray[np.intp]:
+    first = values.shape[1] - k
+    return np.argpartition(values, first, axis=1)[:, first:]
 
 
 def blocks(count: int, row_bytes: int) -> Iterator[slice]:

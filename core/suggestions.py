@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.arrays import Vectors, check_vectors
 from core.calibration import Calibration, Reliability, held_out, spread_folds
 from core.errors import NotFoundError, RangeError, ShapeError
-from core.neighbours import BLOCK_BYTES
+from core.neighbours import BLOCK_BYTES, largest_columns
 from core.ways import Head, Shares, best_weights, member_counts, mixed_shares
 
 WAYS = ("neighbours", "cluster", "head")
@@ -373,7 +373,7 @@ class _Learned:
         if itself is not None:
             similar[np.arange(b), itself] = -2.0
         k = min(NEIGHBOURS, n - (itself is not None))
-        near = np.argpartition(-similar, k - 1, axis=1)[:, :k] if k < n else _all(b, n)
+        near = largest_columns(similar, k)
         of = np.take_along_axis(similar, near, axis=1)
         order = np.lexsort((near, -of), axis=1)
         near, of = np.take_along_axis(near, order, axis=1), np.take_along_axis(of, order, axis=1)
@@ -444,7 +444,3 @@ class _Learned:
             some = voters[:EVIDENCE]
             out[i, : len(some)] = self.rows[some]
         return out
-
-
-def _all(b: int, n: int) -> NDArray[np.int64]:
-    return np.tile(np.arange(n), (b, 1))

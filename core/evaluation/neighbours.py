@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.arrays import Vectors, check_vectors
 from core.errors import RangeError
+from core.neighbours import largest_columns
 
 BLOCK_BYTES = 4 << 20
 """Of similarities held at once; ranking them takes some twenty times that."""
@@ -111,7 +112,7 @@ def similarities(vectors: Vectors) -> Iterator[tuple[slice, NDArray[np.float32]]
 
 def largest(similarity: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     """(b, k) columns of the largest of each row, the largest first, ties by column."""
-    found = np.sort(np.argpartition(-similarity, k - 1, axis=1)[:, :k], axis=1)
+    found = np.sort(largest_columns(similarity, k), axis=1)
     values = np.take_along_axis(similarity, found, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")
     found = np.take_along_axis(found, order, axis=1)

@@ -18,6 +18,7 @@ from core.encoders.base import Encoder
 from core.errors import ImageError
 from core.evaluation.bootstrap import Resamples
 from core.evaluation.figures import Figure, absent
+from core.neighbours import largest_columns
 
 IMAGES = 200
 """Images that are encoded anew, by default."""
@@ -206,5 +207,4 @@ def robustness(
 def _nearest(vectors: Vectors, queries: NDArray[np.float32], row: int, k: int) -> list[set[int]]:
     similarity = queries @ vectors.T
     similarity[:, row] = -np.inf
-    near = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
-    return [set(found.tolist()) for found in near]
+    return [set(found.tolist()) for found in largest_columns(similarity, k)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from core import labels
@@ -35,6 +36,8 @@ class Growing(Round):
         What it begins from.
     seed : int
         Of the suggestions that give other labels by number.
+    beside : Executor, optional
+        Where those are made anew when that takes long.
 
     Raises
     ------
@@ -42,8 +45,16 @@ class Growing(Round):
         If none of the seeds has a vector here.
     """
 
-    def __init__(self, library: Library, view: View, seeds: Sequence[str], *, seed: int = 0):
-        super().__init__(library, view, seed=seed)
+    def __init__(
+        self,
+        library: Library,
+        view: View,
+        seeds: Sequence[str],
+        *,
+        seed: int = 0,
+        beside: Executor | None = None,
+    ) -> None:
+        super().__init__(library, view, seed=seed, beside=beside)
         here = set(view.snapshot.ids)
         self.seeds = [id for id in dict.fromkeys(seeds) if id in here]
         if not self.seeds:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from core import labels
 from core.analysis import clusters_of
@@ -12,6 +15,27 @@ from core.suggestions import FLOOR, Suggestions, suggest
 
 OPEN = ("predicted", "rejected")
 """Statuses of labels that leave an image undecided; a dubious one was looked at by a person."""
+
+KEPT = 2
+"""Suggestions kept for whoever asks the same again: a reloaded page, a colleague."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """All that suggestions follow from."""
+
+    where: tuple[str, str, str, str]
+    """Workspace, collection, encoder and version of the vectors."""
+    known: Mapping[str, str]
+    undecided: frozenset[str]
+    ruled_out: Mapping[str, Collection[str]]
+    clusters: tuple[int | None, ...]
+    floor: float
+    seed: int
+
+
+_kept: deque[tuple[_Asked, Suggestions]] = deque(maxlen=KEPT)
+_lock = threading.Lock()
 
 
 def suggest_for(library: Library, view: View, *, floor: float = FLOOR, seed: int) -> Suggestions:
@@ -46,7 +70,7 @@ def suggest_from(
     floor: float = FLOOR,
     seed: int,
 ) -> Suggestions:
-    """`suggest` on a view's vectors and its newest clustering.
+    """`suggest` on a view's vectors and its newest clustering; made once for the same labels.
 
     Parameters
     ----------
@@ -63,7 +87,16 @@ def suggest_from(
     """
     ids = view.snapshot.ids
     clusters, _ = clusters_of(library, view, ids)
-    return suggest(
+    root, uid = str(library.workspace.root), view.collection.uid
+    asked = _Asked(
+        (root, uid, view.encoding.encoder, view.snapshot.version),
+        dict(known), frozenset(undecided), dict(ruled_out or {}), tuple(clusters), floor, seed,
+    )  # fmt: skip
+    with _lock:
+        for before, made in _kept:
+            if before == asked:
+                return made
+    made = suggest(
         view.snapshot.vectors,
         ids,
         known,
@@ -73,6 +106,9 @@ def suggest_from(
         floor=floor,
         seed=seed,
     )
+    with _lock:
+        _kept.append((asked, made))
+    return made
 
 
 def validated(said: Mapping[str, Label]) -> dict[str, str]:

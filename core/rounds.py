@@ -6,7 +6,9 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
+from functools import partial
 
 from core import labels
 from core.calibration import TrackRecord
@@ -21,6 +23,8 @@ RENEW_MOST = 24
 RENEW_SHARE = 0.04
 """Suggestions are made anew once this share of what they were learned from was decided since, or
 so many images, whichever is more; sooner while there are few labels."""
+RENEWED_AT_ONCE = 10_000_000
+"""Comparisons of images with labels that take under a second or so."""
 CHECK_EVERY = 5
 CHECK_IMAGES = 3
 """Every so many screens, so many images accepted before are mixed in again."""
@@ -92,13 +96,25 @@ class Round:
     practice : bool
     seed : int
         Of the suggestions, and of what a practice round hides.
+    beside : Executor, optional
+        Where suggestions are made anew when that takes long; the last ones are gone by meanwhile.
+        Without one everything waits for them.
     """
 
     def __init__(
-        self, library: Library, view: View, *, practice: bool = False, seed: int = 0
+        self,
+        library: Library,
+        view: View,
+        *,
+        practice: bool = False,
+        seed: int = 0,
+        beside: Executor | None = None,
     ) -> None:
         self._library, self._view, self.practice = library, view, practice
         self._seed, self._chance = seed, random.Random(seed)
+        self._beside = beside
+        self._renewed: tuple[Future[Suggestions], int] | None = None
+        """Being made, and from how many labels."""
         self._suggestions: Suggestions | None = None
         self._learned_from = 0
         self._back: set[str] = set()
@@ -146,15 +162,23 @@ class Round:
 
         Its confidences take account of how those shown before came out.
         """
+        if self._renewed and self._renewed[0].done():
+            (made, learned_from), self._renewed = self._renewed, None
+            self._suggestions, self._learned_from = made.result(), learned_from
         before, news = self._learned_from, abs(len(self._known) - self._learned_from)
         soon = max(1.0, min(RENEW_MOST, before / 4), RENEW_SHARE * before)
-        if self._suggestions is None or news >= soon:
+        if self._suggestions is None or (news >= soon and self._renewed is None):
             every = self._hidden if self.practice else self._view.snapshot.ids
-            self._suggestions = suggest_from(
-                self._library, self._view, self._known, set(every) - self._passed,
+            known, undecided = dict(self._known), set(every) - self._passed
+            make = partial(
+                suggest_from, self._library, self._view, known, undecided,
                 ruled_out=self._down, seed=self._seed,
             )  # fmt: skip
-            self._learned_from = len(self._known)
+            long = len(known) * len(undecided) > RENEWED_AT_ONCE
+            if self._suggestions is not None and self._beside is not None and long:
+                self._renewed = self._beside.submit(make), len(known)
+            else:
+                self._suggestions, self._learned_from = make(), len(known)
         return self._suggestions.shifted(self._shift)
 
     @property

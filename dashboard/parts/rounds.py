@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from core.calibration import Reliability
     from core.queueing import Screen
     from core.rounds import Account, Round, Taken
+
+MANY = 30_000
+"""Images from which the first screen is waited for."""
 
 
 @dataclass
@@ -58,14 +62,20 @@ def begin(
     from core.rounds import Round
 
     number = st.session_state.get("rounds begun", 0)  # practising again asks other images
-    lib = state.library()
+    lib, beside = state.library(), _beside()
     if grow is None:
-        made = Held(Round(lib, view, practice=practice, seed=number))
+        made = Held(Round(lib, view, practice=practice, seed=number, beside=beside))
     else:
-        made = Held(Growing(lib, view, seeds, seed=number))
+        made = Held(Growing(lib, view, seeds, seed=number, beside=beside))
     st.session_state["rounds begun"] = number + 1
     _rounds()[_key(view, grow)] = made
     return made
+
+
+@st.cache_resource(show_spinner=False)
+def _beside() -> ThreadPoolExecutor:
+    """One at a time for all sessions: each takes every core there is."""
+    return ThreadPoolExecutor(1, thread_name_prefix="suggestions")
 
 
 def end(view: View, grow: str | None = None) -> None:
@@ -78,12 +88,18 @@ def screen(view: View, current: Held, strategy: str, size: int) -> Screen:
     if current.asked != (strategy, size):
         current.screen, current.asked = None, (strategy, size)
     while (images := _images(view, current.screen)) is None:
-        with st.spinner("Looking for images that belong together"):
+        with st.spinner(_looking(view)):
             current.screen = current.round.screen(strategy, size)
         st.session_state.screens = st.session_state.get("screens", 0) + 1
         current.number = st.session_state.screens
     current.images = images
     return current.screen
+
+
+def _looking(view: View) -> str:
+    n = len(view.snapshot.ids)
+    many = f" among {n:,}: for the first screen that takes a while" if n > MANY else ""
+    return f"Looking for images that belong together{many}"
 
 
 def _images(view: View, shown: Screen | None) -> list[Image] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -194,6 +196,41 @@ def test_a_practice_round_scores_and_writes_nothing(library: Library, view: View
     assert account.decided == N - round(rounds.PRACTICE_GIVEN * N)
     assert account.right is not None and 0 < account.right <= account.decided
     assert labels.revision(library.catalogue, view.collection.uid) == before
+
+
+def test_long_suggestions_are_made_anew_beside_what_goes_on(
+    library: Library, view: View, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rounds, "RENEWED_AT_ONCE", 0)
+    held = Event()
+    with ThreadPoolExecutor(1) as beside:
+        round_ = Round(library, view, beside=beside)
+        screen = round_.screen("sure", 8)  # the first has nothing to go by meanwhile
+        round_.accept(screen, "Copepod", {}, by="Ada")
+        waiting = beside.submit(held.wait, 60)
+        again = round_.screen("sure", 8)  # does not wait for the thread that is held
+        assert again.label is None and not set(again.ids) & set(screen.ids)
+        round_.accept(again, "Dust", {}, by="Ada")
+        held.set()
+        assert waiting.result()
+        beside.submit(int).result()  # what was asked before it is done
+        assert round_.suggestions.labelled == 8  # and the second screen is taken account of next
+        beside.submit(int).result()
+        assert round_.suggestions.labelled == 16
+
+
+def test_suggestions_are_made_once_for_the_same_labels(library: Library, view: View):
+    round_ = Round(library, view)
+    first = round_.screen("sure", 8)
+    round_.accept(first, "Copepod", {}, by="Ada")
+    round_.screen("sure", 8)
+    made, again = round_.suggestions, Round(library, view)
+    again.screen("sure", 8)
+    assert again.suggestions is made
+    again.accept(again.screen("sure", 8), "Dust", {}, by="Bo")
+    later = Round(library, view)
+    later.screen("sure", 8)
+    assert later.suggestions is not made and later.suggestions.labelled == 16
 
 
 def test_nonsense_is_refused(library: Library, view: View):

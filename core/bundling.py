@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core import encoders
 from core.arrays import check_vectors
 from core.bundle import CARD, FIT, FORMAT, INPUT, KIND, MODEL, OUTPUTS, SUMS
 from core.encoders.card import Card, Identity
@@ -206,8 +207,9 @@ def requirements(encoder: str) -> list[str]:
 
 
 def _readme(card: Mapping[str, Any]) -> str:
-    needs = "\n".join(requirements(card["encoder"]["name"]))
+    encoder = card["encoder"]["name"]
     keep = ", ".join(card["keep"])
+    running = _running_vectors(encoder) if encoders.vectors_only(encoder) else _running(encoder)
     return f"""# {card["name"]}: a filter that decides which images to keep
 
 Keeps: {keep}. What it promises, and on how many labels that rests, is in `{CARD}`.
@@ -219,7 +221,27 @@ Keeps: {keep}. What it promises, and on how many labels that rests, is in `{CARD
 - `{SUMS}`: checked whenever the filter is loaded; by hand with `sha256sum -c {SUMS}`
 
 ## Running it
-With the `core` folder of Plankton Explorer in the working directory or on `PYTHONPATH`, and:
+{running}"""
+
+
+def _running_vectors(encoder: str) -> str:
+    return f"""It decides about vectors of `{encoder}`, not about pictures: they were
+made elsewhere or joined, so `screen apply` has no way to make new ones and refuses. Make them as
+those of the training were made, each scaled to length 1, and with `onnxruntime` and `numpy`:
+```python
+import json, pathlib, numpy as np, onnxruntime
+
+card = json.loads(pathlib.Path("{CARD}").read_text())
+model = onnxruntime.InferenceSession("{MODEL}")
+score, nearest = model.run(None, {{"{INPUT}": vectors}})  # (n, d) float32 rows of length 1
+keep = (score >= card["threshold"]) | (nearest < card["familiar_from"])
+```
+"""
+
+
+def _running(encoder: str) -> str:
+    needs = "\n".join(requirements(encoder))
+    return f"""With the `core` folder of Plankton Explorer where you are, or on `PYTHONPATH`, and:
 ```
 {needs}
 ```

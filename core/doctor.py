@@ -124,7 +124,7 @@ class _Patient:
     def _encoder(self, collection: Collection, encoding: Encoding) -> None:
         """Encode a few stored images again: an upgrade may have changed what comes out."""
         where = f"{collection.name} / {encoding.encoder}"
-        if encoding.encoder.startswith(("precomputed:", "joined:")):
+        if encoders.vectors_only(encoding.encoder):
             return
         try:
             view = self._library.vectors(collection, encoding.encoder)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.encoders import vectors_only
 from core.encoders.card import Identity
 from core.errors import RangeError
 from core.outcome import Screened
@@ -46,6 +47,13 @@ class Screen:
     model: Model
     screened: Screened
     created: str = ""
+    made_by: str | None = None
+    """Of vectors made elsewhere: the encoder they were shown to be of."""
+
+    @property
+    def reads_pictures(self) -> bool:
+        """Whether the filter can be run over pictures: their vectors can be made again."""
+        return not vectors_only(self.made_by or self.identity.name)
 
     def at_target(self, target: float) -> Screen:
         """The same filter with the threshold for another target recall.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core import encoders, labels, screens
 from core.bundling import encoder_fields, versions, write_bundle
 from core.catalogue import nearby
-from core.encoders.card import Card
+from core.encoders.card import Card, Identity
 from core.errors import EncoderError, NotFoundError, RangeError
 from core.learning import learning_curve
 from core.library import Library, View
@@ -100,6 +100,7 @@ def train_screen(
         collection=view.collection.name,
         identity=view.encoding.identity,
         fit=view.encoding.fit,
+        made_by=view.encoding.made_by,
         keep=tuple(sorted(wanted)),
         drop=tuple(sorted(unwanted)),
         target=target,
@@ -238,9 +239,12 @@ def export_screen(screen: Screen, to: Path) -> dict[str, Any]:
     Raises
     ------
     CoreError
-        If the folder holds other files or cannot be written.
+        If the folder holds other files or cannot be written, or the encoder that vectors made
+        elsewhere are of cannot be had.
     """
-    figures = screen.figures()
+    figures, identity = screen.figures(), screen.identity
+    if screen.made_by is not None:
+        identity = encoders.load(screen.made_by).identity
     beside = ("model", "threshold", "target_recall", "promised", "labels_needed", "training")
     card = {
         "name": screen.name,
@@ -248,7 +252,7 @@ def export_screen(screen: Screen, to: Path) -> dict[str, Any]:
         "exported": now(),
         "collection": screen.collection,
         "seed": screen.seed,
-        "encoder": encoder_fields(_card(screen), screen.identity, screen.fit),
+        "encoder": encoder_fields(_card(identity), identity, screen.fit),
         "keep": list(screen.keep),
         "drop": list(screen.drop),
         "threshold": screen.threshold,
@@ -276,9 +280,8 @@ def _quantiles(values: NDArray[np.floating]) -> list[float]:
     return [float(v) for v in np.quantile(values, np.linspace(0, 1, QUANTILES))]
 
 
-def _card(screen: Screen) -> Card:
+def _card(identity: Identity) -> Card:
     """The encoder's card; of vectors made elsewhere, what can be said of them."""
-    identity = screen.identity
     try:
         return encoders.describe(identity.name)
     except EncoderError as error:

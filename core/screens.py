@@ -32,7 +32,7 @@ STATE = "model.json"
 
 WORDS = (
     "name", "collection", "target", "threshold", "promised", "labels_needed", "familiar_from",
-    "seed", "why",
+    "seed", "why", "made_by",
 )  # fmt: skip
 
 ARRAYS = ("weights", "offsets", "sample")
@@ -154,6 +154,7 @@ def _read(folder: Path, state: Mapping[str, Any]) -> Screen:
         why=state["why"],
         versions=state["versions"],
         created=state["created"],
+        made_by=state.get("made_by"),
         model=Model(arrays["weights"], arrays["offsets"], arrays["sample"]),
         screened=Screened(
             ids=stored.ids,

@@ -30,6 +30,7 @@ __all__ = [
     "Prepared",
     "describe",
     "load",
+    "vectors_only",
 ]
 
 DEFAULT = "descriptors"
@@ -151,6 +152,17 @@ def load(name: str, *, fit: dict[str, Any] | None = None, precision: Precision =
 
         return timm.load(name, precision=precision)
     raise _unknown(name)
+
+
+def vectors_only(name: str) -> bool:
+    """Whether vectors of that name are given or joined, so that no picture can be encoded so.
+
+    Examples
+    --------
+    >>> vectors_only("precomputed:notebook"), vectors_only("descriptors")
+    (True, False)
+    """
+    return name.startswith(("precomputed:", "joined:"))
 
 
 def _unknown(name: str) -> EncoderError:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.columns import named
 from core.encoders import describe as card_of
+from core.encoders import vectors_only
 from core.errors import CoreError, EncoderError, NotFoundError
 from core.library import Library, View
 from core.sources import MAX_UM_PER_PX
@@ -92,8 +93,7 @@ def upload(view: View, data: bytes | None) -> None:
     key = f"own picture {st.query_params.get('upload', '')}"
     with st.popover("Your own picture", icon=":material/upload:", key=key):
         try:
-            made_elsewhere = view.encoding.encoder.startswith(("precomputed:", "joined:"))
-            if made_elsewhere and not view.encoding.made_by:
+            if vectors_only(view.encoding.encoder) and not view.encoding.made_by:
                 state.encoder_for(view)
         except EncoderError as error:
             st.caption(state.as_text(str(error)))

@@ -43,6 +43,8 @@ def audit(view: View, at: Screen, name: str) -> None:
     """
     st.markdown("#### Look again at what it drops")
     _here(view, at)
+    if not at.reads_pictures:
+        return
     st.caption(
         "For images that are not in this collection: `screen apply` writes a decision for each, "
         "and this draws dropped ones onto a sheet, reckons from your answers what is really lost, "

@@ -200,7 +200,7 @@ def learning(at: Screen) -> None:
 def gained(labels: int, points: float, low: float, high: float) -> str:
     """What more labels would bring; where it may be nothing, that is said."""
     would, nothing = ("would", "") if low > 0 else ("may", ", or nothing")
-    ends = f"{low:.1f} to {high:.1f}".replace("-", "−")
+    ends = f"{low:z.1f} to {high:z.1f}".replace("-", "−")
     return (
         f"About **{labels:,} more labels {would} gain {points:.1f} points** of accuracy{nothing} "
         f"(95 %: {ends}), if they come like those there are."

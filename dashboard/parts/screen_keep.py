@@ -47,7 +47,21 @@ def keep(view: View, at: Screen) -> None:
     if saved:
         screens.save(lib.workspace, uid, replace(named, created=""))
         st.toast(f"Kept {state.as_text(name)}.", icon=":material/bookmark:")
-    folder = folder_name(name)
+    _run(at, folder_name(name))
+    audit(view, at, name)
+    saved_filters(view)
+
+
+def _run(at: Screen, folder: str) -> None:
+    """The command that runs it, or why none does."""
+    if not at.reads_pictures:
+        st.caption(
+            "It decides about vectors, not about pictures: those of this collection were made "
+            "elsewhere or joined, and nothing here makes such vectors of new pictures. The README "
+            "in the zip says how to run it on vectors. Choose an encoder that reads pictures "
+            "under “Seen by” for a filter that runs on images."
+        )
+        return
     st.caption(
         "Unpack it and run it over images before they are stored; with `--dry-run` it only writes "
         "what it would do. It needs neither this dashboard nor the collection."
@@ -58,8 +72,6 @@ def keep(view: View, at: Screen) -> None:
         language="bash",
         wrap_lines=True,
     )
-    audit(view, at, name)
-    saved_filters(view)
 
 
 def _wrong(name: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import screens
+from core import bundle, screens
+from core.encoders import load as load_encoder
 from core.encoders.card import Identity
-from core.errors import CoreError, NotFoundError, RangeError, WorkspaceError
+from core.errors import CoreError, EncoderError, NotFoundError, RangeError, WorkspaceError
 from core.screen import Screen
+from core.screen_training import export_screen
 from core.screening import Model
 from core.settings import Settings
 from core.workspace import Workspace
@@ -57,7 +60,7 @@ def screen_of(name: str = "living", *, n: int = 400, seed: int = 0) -> Screen:
 
 
 def test_what_comes_back_is_what_was_kept(workspace: Workspace):
-    kept = screen_of("größe/2 & mehr")
+    kept = replace(screen_of("größe/2 & mehr"), made_by="timm:test_resnet/random")
     screens.save(workspace, UID, kept)
     back = screens.load(workspace, UID, "größe/2 & mehr")
     for name in ("weights", "offsets", "sample"):
@@ -119,6 +122,47 @@ def test_another_working_point():
     assert kept.at_target(0.99).threshold < kept.threshold
     with pytest.raises(RangeError, match="threshold is 2; expected 0 to 1"):
         kept.at_threshold(2)
+
+
+def test_vectors_made_elsewhere_are_decided_by_the_code_of_the_readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    given = Identity("precomputed:notebook", "none", 1, 7, None)
+    screen = replace(screen_of(), identity=given, fit=None, threshold=0.5, familiar_from=0.6)
+    assert not screen.reads_pictures
+    folder = tmp_path / "filter"
+    export_screen(screen, folder)
+    text = (folder / "README.md").read_text()
+    assert "vectors of `precomputed:notebook`" in text and "apply THIS_FOLDER" not in text
+    with pytest.raises(EncoderError, match="were made elsewhere"):
+        bundle.load(folder).encoder()
+    vectors = rows_of(300, 7, seed=4)
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(folder)
+    found: dict[str, Any] = {"vectors": vectors}
+    exec(code, found)
+    score, nearest = screen.model.score(vectors), screen.model.nearest(vectors)
+    expected = (score >= screen.threshold) | (nearest < screen.familiar_from)
+    assert 0 < expected.sum() < 300
+    np.testing.assert_array_equal(found["keep"], expected)
+
+
+def test_vectors_shown_to_be_an_encoders_are_decided_from_pictures(tmp_path: Path):
+    name = "timm:test_resnet/random"
+    encoder = load_encoder(name)
+    d, rng = encoder.identity.dimension, np.random.default_rng(0)
+    screen = replace(
+        screen_of(),
+        identity=Identity("precomputed:notebook", "none", 1, d, None),
+        fit=None,
+        made_by=name,
+        model=Model(rng.normal(size=(3, d)), rng.normal(size=3), rows_of(20, d)),
+    )
+    assert screen.reads_pictures
+    export_screen(screen, tmp_path / "filter")
+    found = bundle.load(tmp_path / "filter")
+    assert found.encoder().identity == encoder.identity
+    assert "timm==" in (tmp_path / "filter" / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["", " x", "a\nb", "x" * 81])

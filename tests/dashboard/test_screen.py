@@ -9,10 +9,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import bundle, labels, screens
+from core.adopting import adopt_file
 from core.indexing import index
 from core.labels import Decision
 from core.library import Library, View
@@ -20,7 +22,9 @@ from core.screen import Screen
 from core.screen_audit import audited
 from core.screen_views import guessed_drop, zipped
 from core.settings import Settings
+from core.sources import open_source
 from core.sources.sample import SampleSource, draw_sample
+from core.sources.vectors import VectorSource
 from dashboard import state
 from dashboard.parts import screen_made
 from dashboard.parts.screen_curves import gained
@@ -120,6 +124,23 @@ def test_no_place_that_is_not_on_the_curve_is_taken(place: object):
 
 def test_nor_one_on_curves_that_are_no_more():
     assert letting_go({"seq": 1, "revision": "before", "place": 7}) == [None, None]
+
+
+def test_a_filter_of_vectors_made_elsewhere_says_what_it_is_good_for(
+    sample: Path, tmp_path: Path, open_view: Open
+):
+    view = current()
+    path = tmp_path / "elsewhere.npz"
+    np.savez(path, ids=np.array(list(view.snapshot.ids)), vectors=view.snapshot.vectors)
+    source = open_source(str(path))
+    assert isinstance(source, VectorSource)
+    with closing(Library.open(Settings(workspace=sample))) as library:
+        adopt_file(library, source, collection="sample")
+    told = said(open_view("screen", encoder="precomputed:elsewhere"))
+    assert "It decides about vectors, not about pictures" in told
+    at = open_view("screen")
+    assert "not about pictures" not in said(at)
+    assert any("screen apply" in code.value for code in at.code)
 
 
 def test_curves_are_drawn_where_nothing_is_kept_and_where_all_is(sample, open_view: Open):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,6 +28,14 @@ IDS = [f"run/{FOLDERS[n % 2]}/{HOSTILE if n == 3 else f'{n:02d}.png'}" for n in 
 """In the order they were drawn."""
 
 Open = Callable[..., AppTest]
+
+
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """An `AppTest` leaves its script as `__main__`, and child processes look there for theirs."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -14,13 +15,21 @@ from dashboard.parts.tiles import labelled_tiles
 from dashboard.parts.walk import LINKED
 
 SHOWN = 32
-WAYS = (
+FIRST = (
     ("similar", "image_search", "Find similar images",
      "Take one image, or your own picture, and see its 24 nearest matches."),
     ("map", "scatter_plot", "See everything on a map",
      "All images at once, alike ones together, coloured by cluster."),
     ("collections", "folder_open", "Bring images in",
      "Folders, FlowCam, IFCB, EcoTaxa, tables, buckets: see what is in them, index, watch."),
+)  # fmt: skip
+THEN = (
+    ("label", "label", "Label many at once",
+     "A screen of images that should be one kind: accept it, put the few others right."),
+    ("screen", "filter_alt", "Keep plankton, drop the rest",
+     "A filter from a few labels: what it may promise, what it would lose, a folder to run."),
+    ("evaluate", "leaderboard", "Is this encoder good enough?",
+     "How well it tells your kinds apart, with error bars, and what more labels would bring."),
 )  # fmt: skip
 
 
@@ -30,6 +39,18 @@ def figure(name: str, value: str, more: str | None = None) -> None:
         name, value, more, delta_color="off", delta_arrow="off", border=True,
         width=170, height="stretch",
     )  # fmt: skip
+
+
+def ways(some: Sequence[tuple[str, str, str, str]], link: dict[str, str]) -> None:
+    """Cards that lead on."""
+    with st.container(horizontal=True, gap="medium"):
+        for page, icon, title, text in some:
+            with st.container(border=True, width=310):
+                st.page_link(
+                    f"views/{page}.py", label=f"**{title}**", icon=f":material/{icon}:",
+                    query_params=link,
+                )  # fmt: skip
+                st.caption(text)
 
 
 st.title("Plankton Explorer")
@@ -53,14 +74,7 @@ with st.container(horizontal=True):  # two beside each other on a telephone
         figure("Clusters", "–", "not made yet")
 
 here = {"collection": collection.name, "encoder": view.encoding.encoder}
-with st.container(horizontal=True, gap="medium"):
-    for page, icon, title, text in WAYS:
-        with st.container(border=True, width=310):
-            st.page_link(
-                f"views/{page}.py", label=f"**{title}**", icon=f":material/{icon}:",
-                query_params=here,
-            )  # fmt: skip
-            st.caption(text)
+ways(FIRST, here)
 
 st.markdown("#### Some of them · click one to see what is like it")
 revision = f"home {uid} {view.snapshot.version}"
@@ -75,3 +89,5 @@ if clicked is not None:
     for name in LINKED:
         st.query_params.pop(name, None)
     st.switch_page("views/similar.py", query_params={**here, "id": images[clicked].id})
+st.markdown("#### And then")
+ways(THEN, here)

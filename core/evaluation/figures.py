@@ -60,8 +60,22 @@ class Figure:
         if self.value is None:
             return "-"
         if self.low is None or self.high is None:
-            return f"{self.value:.3f}"
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+            return decimals(self.value)
+        return f"{decimals(self.value)} ({decimals(self.low)} to {decimals(self.high)})"
+
+
+def decimals(value: float, *, signed: bool = False) -> str:
+    """Three decimals; more of a value that would read as 0, and no minus before a 0.
+
+    Examples
+    --------
+    >>> decimals(0.36612), decimals(0.00031, signed=True), decimals(-0.0)
+    ('0.366', '+0.0003', '0.000')
+    """
+    digits = 3
+    while value and digits < DIGITS and abs(value) < 0.5 * 10.0**-digits:
+        digits += 1
+    return f"{value:{'+' if signed else ''}z.{digits}f}"
 
 
 def absent(why: str) -> Figure:

@@ -16,7 +16,7 @@ import numpy as np
 from core.errors import ImageError, RangeError, SourceError
 from core.evaluation import charts
 from core.evaluation.best import best
-from core.evaluation.figures import TITLES, Figure
+from core.evaluation.figures import TITLES, Figure, decimals
 from core.evaluation.robustness import CHANGES
 from core.evaluation.storing import PREFIX, Evaluation
 from core.library import Library
@@ -168,8 +168,10 @@ def _figures(evaluation: Evaluation, rows: Sequence[str]) -> str:
 def _cell(figure: Figure) -> str:
     if figure.value is None:
         return f'<td title="{escape(figure.why or "")}">-</td>'
-    ends = "" if figure.low is None else f"<br><small>{figure.low:.3f} to {figure.high:.3f}</small>"
-    return f'<td title="{escape(figure.why or "")}">{figure.value:.3f}{ends}</td>'
+    ends = ""
+    if figure.low is not None and figure.high is not None:
+        ends = f"<br><small>{decimals(figure.low)} to {decimals(figure.high)}</small>"
+    return f'<td title="{escape(figure.why or "")}">{decimals(figure.value)}{ends}</td>'
 
 
 def _differences(meta: Mapping[str, Any]) -> str:

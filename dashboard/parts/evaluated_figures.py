@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.evaluation.best import difference
 from core.evaluation.compare import is_real
-from core.evaluation.figures import TITLES, Figure
+from core.evaluation.figures import TITLES, Figure, decimals
 from core.evaluation.report import DRAWN
 from core.evaluation.storing import Evaluation
 from dashboard import state
@@ -171,10 +171,10 @@ def _html(found: Evaluation, rows: Sequence[str]) -> str:
 def _cell(figure: Figure, best: float, gap: Figure | None = None) -> str:
     if figure.value is None:
         return f'<td title="{escape(figure.why or "")}">-</td>'
-    value = f"{figure.value:.3f}"
+    value = decimals(figure.value)
     said = f"<b>{value}</b>" if figure.value == best else value
     if figure.low is not None and figure.high is not None:
-        said += f"<br><small>{figure.low:.3f} to {figure.high:.3f}</small>"
+        said += f"<br><small>{decimals(figure.low)} to {decimals(figure.high)}</small>"
     if gap is not None and gap.value is not None:
         said += f"<br>{_gap(gap)}"
     return f"<td>{said}</td>"
@@ -183,10 +183,15 @@ def _cell(figure: Figure, best: float, gap: Figure | None = None) -> str:
 def _gap(gap: Figure) -> str:
     assert gap.value is not None
     real = is_real(gap)
-    ends = "" if gap.low is None else f"{gap.low:+.3f} to {gap.high:+.3f}"
+    value = decimals(gap.value, signed=True)
+    ends = (
+        ""
+        if gap.low is None or gap.high is None
+        else f"{decimals(gap.low, signed=True)} to {decimals(gap.high, signed=True)}"
+    )
     if real is None:
-        return f'<span title="{escape(gap.why or "")}">{gap.value:+.3f}, unknown</span>'
+        return f'<span title="{escape(gap.why or "")}">{value}, unknown</span>'
     if not real:
-        return f'<span class="maybe" title="{ends}">{gap.value:+.3f}, may be chance</span>'
+        return f'<span class="maybe" title="{ends}">{value}, may be chance</span>'
     tone = "more" if gap.value > 0 else "less"
-    return f'<span class="{tone}" title="{ends}">{gap.value:+.3f}, real</span>'
+    return f'<span class="{tone}" title="{ends}">{value}, real</span>'

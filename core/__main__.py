@@ -10,6 +10,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -45,7 +46,13 @@ class Parser(argparse.ArgumentParser):
         fill, self._fill = self._fill, None
         if fill is not None:
             fill(self)
-        return super().parse_known_args(args, namespace)
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown and self._subparsers is None:  # said by the command itself, which has the help
+            names = {option.lstrip("-"): option for option in self._option_string_actions}
+            near = get_close_matches(unknown[0].lstrip("-"), names, n=1)
+            meant = f" (did you mean {names[near[0]]}?)" if near else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         raise CoreError(f"{self.prog}: {message}; see `{self.prog} --help`")

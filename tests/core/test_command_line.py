@@ -401,7 +401,11 @@ def test_a_picture_too_large_is_skipped_and_the_run_goes_on(run: Run, tmp_path: 
         (["jobs", "--cancel", "x"], "there is no job 'x'; `jobs` lists them"),
         (["sample", "--n", "0"], "expected 1 to"),
         (["dance"], "invalid choice: 'dance'"),
-        (["collections", "--colour"], "unrecognized arguments: --colour"),
+        (["collections", "--colour"], "collections: unrecognized arguments: --colour; see"),
+        (
+            ["screen", "train", "--collection", "x", "--model", "m", "--recall", "0.9"],
+            "screen train: unrecognized arguments: --recall 0.9 (did you mean --target-recall?)",
+        ),
         (["collections", "--store", "localhost"], "expected the url of a `chroma run` server"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -46,6 +46,8 @@ def register(
             name, parents=list(parents), help=summary, description=summary
         )
         made.set_defaults(run=run)
+        if name in ("train", "show"):
+            made.set_defaults(tell=_tell)
         return made
 
     def working_point(made: argparse.ArgumentParser) -> None:
@@ -100,6 +102,12 @@ def train_command(library: Library, arguments: Arguments, report: Report) -> dic
     library.catalogue.collection(collection.name)  # else it was deleted meanwhile: keep nothing
     screens.save(library.workspace, collection.uid, made)
     return made.figures()
+
+
+def _tell(result: dict[str, Any]) -> list[str]:
+    from core.screen_telling import told
+
+    return told(result)
 
 
 def list_command(library: Library, arguments: Arguments, _report: Report) -> dict[str, Any]:

@@ -9,10 +9,10 @@ import streamlit as st
 from core.library import View
 from core.screen import Screen
 from core.screen_audit import Audited, audited
+from core.screen_telling import goal, percent
 from core.screen_views import folder_name
 from dashboard import state
 from dashboard.parts import selecting
-from dashboard.parts.screen_point import goal, percent
 from dashboard.parts.sorting import Words, sorting
 from dashboard.parts.tiles import image_tile
 

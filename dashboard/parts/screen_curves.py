@@ -12,8 +12,8 @@ import streamlit as st
 
 from core.outcome import Outcome, Part
 from core.screen import Screen
+from core.screen_telling import gained, percent
 from dashboard import state
-from dashboard.parts.screen_point import percent
 from dashboard.parts.tradeoff import Curve, tradeoff
 
 KEEP, DROP = "#0C8599", "#C2711A"
@@ -182,7 +182,8 @@ def learning(at: Screen) -> None:
     points, gain, why = (at.learning.get(name) for name in ("points", "gain", "why"))
     st.markdown("#### Would more labels help?")
     if gain:
-        st.markdown(gained(*(gain[name] for name in ("labels", "points", "low", "high"))))
+        said = (gain[name] for name in ("labels", "points", "low", "high"))
+        st.markdown(gained(*said, mark="**"))
     else:
         st.markdown(
             f"What more labels would gain cannot be said: {state.as_text(why or 'not measured')}."
@@ -195,16 +196,6 @@ def learning(at: Screen) -> None:
             f"{last['labels']:,}: {percent(last['accuracy'])} right. The band is one standard "
             "deviation between draws."
         )
-
-
-def gained(labels: int, points: float, low: float, high: float) -> str:
-    """What more labels would bring; where it may be nothing, that is said."""
-    would, nothing = ("would", "") if low > 0 else ("may", ", or nothing")
-    ends = f"{low:z.1f} to {high:z.1f}".replace("-", "−")
-    return (
-        f"About **{labels:,} more labels {would} gain {points:.1f} points** of accuracy{nothing} "
-        f"(95 %: {ends}), if they come like those there are."
-    )
 
 
 def _sides(at: Screen) -> str:

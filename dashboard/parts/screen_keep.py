@@ -10,10 +10,10 @@ from core import screens
 from core.errors import CoreError
 from core.library import View
 from core.screen import Screen
+from core.screen_telling import digits
 from core.screen_views import folder_name, zipped
 from dashboard import state
 from dashboard.parts.screen_audit import audit
-from dashboard.parts.screen_point import digits
 
 
 def keep(view: View, at: Screen) -> None:

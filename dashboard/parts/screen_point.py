@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import suppress
 
 import streamlit as st
 
 from core.outcome import Outcome
 from core.screen import Screen
+from core.screen_telling import digits, goal, percent
 from dashboard import state
 from dashboard.parts.screen_sorting import ask_to_sort
 
 TARGETS = (0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995, 0.999)
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """A share in words; never rounded up to all of it, nor down to nothing.
-
-    Examples
-    --------
-    >>> percent(0.99), percent(0.9996), percent(1.0), percent(0.0004)
-    ('99.0 %', '>99.9 %', '100 %', '<0.1 %')
-    """
-    least = 10**-digits
-    if share in (0.0, 1.0):
-        return f"{100 * share:.0f} %"
-    if 100 * share > 100 - least:
-        return f">{100 - least:.{digits}f} %"
-    if 100 * share < least:
-        return f"<{least:.{digits}f} %"
-    return f"{100 * share:.{digits}f} %"
-
-
-def goal(share: float) -> str:
-    """A target recall in words.
-
-    Examples
-    --------
-    >>> goal(0.995), goal(0.9)
-    ('99.5 %', '90 %')
-    """
-    return f"{100 * share:g} %"
 
 
 def working_point(made: Screen) -> tuple[Screen, dict[str, float]]:
@@ -85,14 +56,6 @@ def _thresholds(made: Screen, *always: float) -> dict[str, float]:
     found = {digits(t): t for t in made.screened.kept_dropped()["threshold"]}
     found |= {digits(t): t for t in always}
     return dict(sorted(found.items(), key=lambda pair: pair[1]))
-
-
-def digits(threshold: float) -> str:
-    """Three digits, and more just below 1, where the scores of most plankton crowd."""
-    left = 1 - threshold
-    if 1e-6 < left < 0.01:
-        return f"{threshold:.{1 - math.floor(math.log10(left))}f}"
-    return f"{threshold:.3g}"
 
 
 def _asked(options: dict[str, float]) -> str | None:

@@ -48,7 +48,7 @@ def screen_of(name: str = "living", *, n: int = 400, seed: int = 0) -> Screen:
         familiar_from=0.25,
         seed=seed,
         value_range=(0.0, 4095.0),
-        training={"images": n, "quantiles": {"of": n}},
+        training={"images": n, "keep": 130, "drop": 140, "quantiles": {"of": n}},
         learning={"points": [], "gain": None, "why": "label more"},
         why=None,
         versions={"numpy": "2"},

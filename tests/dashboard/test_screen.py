@@ -20,6 +20,7 @@ from core.labels import Decision
 from core.library import Library, View
 from core.screen import Screen
 from core.screen_audit import audited
+from core.screen_telling import digits, gained, percent
 from core.screen_views import guessed_drop, zipped
 from core.settings import Settings
 from core.sources import open_source
@@ -27,8 +28,6 @@ from core.sources.sample import SampleSource, draw_sample
 from core.sources.vectors import VectorSource
 from dashboard import state
 from dashboard.parts import screen_made
-from dashboard.parts.screen_curves import gained
-from dashboard.parts.screen_point import digits, percent
 from tests.dashboard.conftest import Open, buttons, said, without_exception
 
 N, LEFT = 240, 40
@@ -151,7 +150,8 @@ def test_curves_are_drawn_where_nothing_is_kept_and_where_all_is(sample, open_vi
 
 
 def test_more_labels_that_may_bring_nothing_promise_nothing():
-    assert "would gain 2.4 points** of accuracy (95 %: 0.9 to 4.4)" in gained(1200, 2.4, 0.9, 4.4)
+    told = gained(1200, 2.4, 0.9, 4.4, mark="**")
+    assert "**1,200 more labels would gain 2.4 points** of accuracy (95 %: 0.9 to 4.4)" in told
     told = gained(1570, 1.1, -0.1, 3.1)
     assert "1,570 more labels may gain" in told
     assert "or nothing (95 %: −0.1 to 3.1)" in told

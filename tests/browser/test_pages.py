@@ -38,6 +38,9 @@ PAGES = (
     "map",
     "clusters",
     "label",
+    "check",
+    "history",
+    "screen",
     "composition",
     "evaluate",
     "selection",
@@ -446,6 +449,12 @@ def arrived(page: Page, name: str) -> None:
         page.get_by_role("heading", name="Collections").wait_for()
     elif name == "label":
         page.get_by_role("heading", name="Every image has a label").wait_for()
+    elif name == "check":
+        page.get_by_text("Not enough to go by").wait_for()
+    elif name == "history":
+        page.get_by_text("came with the images").wait_for()
+    elif name == "screen":
+        page.get_by_text("Use it", exact=True).wait_for()
     elif name == "selection":
         page.get_by_text("Nothing selected yet").wait_for()
     elif name == "composition":
@@ -469,7 +478,9 @@ def test_nothing_is_wider_than_the_window(visit, url, name, dark):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_function(f"({OVERFLOWS})().every((beyond) => beyond <= 0)")
         cut = page.locator("[data-testid=stMain]").evaluate(
-            """(main) => [...main.querySelectorAll('button p, a p, label p')].filter((e) =>
+            """(main) => [...main.querySelectorAll(
+              'button p, a p, label p, [data-testid=stButtonGroup] > div'
+            )].filter((e) =>
               e.offsetParent && e.scrollWidth > e.clientWidth + 1 && e.innerText.length > 1
             ).map((e) => e.innerText)"""
         )

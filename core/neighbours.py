@@ -113,7 +113,7 @@ def largest_columns(values: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     """(b, k) columns of the k largest of each row of (b, n), in no order; k is 1 to n."""
     b, n = values.shape
     groups = n // GROUP
-    if groups < 2 * k:
+    if groups < 2 * k or not b:
         return _largest(values, k)
     # the k-th largest of the groups' maxima leaves few to choose from, at less than half the time
     maxima = values[:, : groups * GROUP].reshape(b, groups, GROUP).max(axis=2)

@@ -115,7 +115,7 @@ def _price(figures: Mapping[str, Any]) -> str:
     return (
         f"Threshold {digits(figures['threshold'])} drops {percent(figures['dropped_share'])} of "
         f"the images{of_bytes}, and keeps {percent(figures['recall'])} (95 %: {percent(low)} to "
-        f"{percent(high)}) of what is to keep: about {lost:,.3g} of these images lost. "
+        f"{percent(high)}) of what is to keep: about {_count(lost)} of these images lost. "
         f"{strange:,} with a lower score {'is' if strange == 1 else 'are'} kept as unlike all "
         "that is labelled."
     )
@@ -134,6 +134,10 @@ def _checked(figures: Mapping[str, Any]) -> str:
     )
 
 
+def _count(expected: float) -> str:
+    return f"{expected:,.0f}" if expected >= 100 else f"{expected:.3g}"
+
+
 def _parts(title: str, parts: Sequence[Mapping[str, Any]]) -> list[str]:
     if not parts:
         return []
@@ -146,7 +150,7 @@ def _parts(title: str, parts: Sequence[Mapping[str, Any]]) -> list[str]:
             low, high = part["ci95"]
             share = f"{percent(part['share_kept'])} ({percent(low)} to {percent(high)})"
         counts = [f"{part['kept']:,}", f"{part['labelled']:,}"]
-        rest = [percent(part["dropped_share"]), f"{part['expected_lost']:,.3g}"]
+        rest = [percent(part["dropped_share"]), _count(part["expected_lost"])]
         rows.append([part["name"], *counts, share, *rest])
     left = len(parts) - len(rows)
     more = [f"and {left:,} more"] if left else []

@@ -60,7 +60,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "composition",
     ),
     ("suggestions", "checking", "screens", "evaluation"),
-    ("screen_training",),
+    ("screen_training", "screen_telling"),
     ("screen_commands", "screen_views"),
     ("queueing", "proposing"),
     ("rounds", "checkups"),

@@ -107,6 +107,7 @@ def test_what_somebody_else_decided_is_shown_and_stays(visit, url, made):
     with closing(Library.open(Settings(workspace=made[0]))) as library:
         uid = library.catalogue.collection("run").uid
         labels.record(library.catalogue, uid, [Decision(WRONG, "rhizosolenia")], by="Bo")
+    settled(page)  # the name the browser kept has arrived: nothing is drawn anew under the keys
     tile(page, WRONG).click()
     tile(page, WRONG).focus()
     page.keyboard.press("Enter")

@@ -139,12 +139,14 @@ def test_the_second_writer_is_refused(settings: Settings, pictures: Pictures, co
     says = rf"`index --collection c` \(process {pid}, since 20[0-9T:+-]+\)"
     with pytest.raises(LockedError, match=says), workspace.writing("a test"):
         pass
+    os.kill(pid, signal.SIGSTOP)  # it writes for as long as the others need to start
     refused = command("index", source, "--collection", "d", "--json")
     assert refused.returncode == 2 and refused.stdout == ""
     assert refused.stderr.count("\n") == 1
     assert f"process {pid}" in refused.stderr and "`index --collection c`" in refused.stderr
     read = command("collections", "--json")  # reading goes on meanwhile
     assert read.returncode == 0
+    os.kill(pid, signal.SIGCONT)
     jobs.cancel(workspace, job.id)
     ended(workspace, job.id, timeout_s=60)
     with workspace.writing("a test"):

@@ -15,6 +15,7 @@ def test_the_largest_are_those_of_a_whole_sort(n: int, k: int) -> None:
     found = largest_columns(values, k)
 
     assert found.shape == (50, k)
+    assert largest_columns(values[:0], k).shape == (0, k)
     np.testing.assert_array_equal(np.sort(found), np.sort(np.argsort(-values, axis=1)[:, :k]))
 
 

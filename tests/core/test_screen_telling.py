@@ -44,6 +44,12 @@ def test_kinds_and_samples_are_tables():
     assert lines[at + 1 : at + 7] == ["  0", "  1", "  2", "  3", "  4", ""]
 
 
+def test_many_that_are_expected_to_be_lost_are_a_plain_number():
+    figures = screen_of().figures()
+    assert "about 12,346 of these images lost" in told(figures | {"expected_lost": 12345.6})[1]
+    assert "about 0.25 of these images lost" in told(figures | {"expected_lost": 0.25})[1]
+
+
 def test_names_are_text_for_a_terminal():
     screen = screen_of()
     kinds = [f"\x1b[2J{kind}" for kind in screen.screened.kinds]

@@ -263,6 +263,11 @@ def _reckoned(
     if not seen.dropped:
         result["why"] = "nothing was dropped, so nothing can be lost"
         return result
+    if others := len(answers) - len(shown):
+        warnings.append(
+            f"{others:,} of {len(answers):,} images in the rounds are not dropped in this report "
+            "(decided anew since, or an id was changed by hand) and are not counted"
+        )
     if not said:
         result["why"] = (
             "nobody has looked yet; draw some with --draw N --to DIR and fill in answers"

@@ -166,6 +166,19 @@ def test_answers_that_are_missing_unsure_or_wrong(tmp_path: Path):
         audit(report, to=tmp_path / "a", seed=0)
 
 
+def test_answers_about_images_that_are_not_dropped_are_told(tmp_path: Path):
+    report = write_report(tmp_path / "r.csv", 1, 6)
+    table = Path(audit(report, to=tmp_path / "a", draw=6, seed=0)["fill_in"])
+    ids = fill_in(table, "keep")
+    table.write_text(table.read_text("utf-8-sig").replace(ids[0], "s/typo"), "utf-8-sig")
+    decided_anew = Row(ids[1], "x.png", 0.9, True, False, "r", "", 0.8)
+    with Ledger(report, ABOUT) as ledger:
+        ledger.confirm([(decided_anew, "")])
+    found = audit(report, to=tmp_path / "a", seed=0)
+    assert (found["looked_at"], found["shown"], found["dropped"]) == (4, 4, 5)
+    assert "2 of 6 images in the rounds are not dropped in this report" in found["warnings"][0]
+
+
 def test_ids_with_separators_of_lines_come_back(tmp_path: Path):
     report = tmp_path / "r.csv"
     ids = ["s/a\u2028b", "s/c\x85d", "s/e\x0bf", "s/g\nh"]

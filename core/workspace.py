@@ -213,6 +213,10 @@ class Workspace:
         """Trained filters."""
         return self.root / "screens" / uid
 
+    def audits(self, uid: str) -> Path:
+        """Answers about what filters drop."""
+        return self.root / "audits" / uid
+
     def evaluations(self, uid: str) -> Path:
         return self.root / "evaluations" / uid
 

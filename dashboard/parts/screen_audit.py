@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core import screen_answers
+from core.errors import CoreError
 from core.library import View
 from core.screen import Screen
+from core.screen_answers import Answers
 from core.screen_audit import Audited, audited
 from core.screen_telling import goal, percent
 from core.screen_views import folder_name
@@ -60,15 +63,35 @@ def audit(view: View, at: Screen, name: str) -> None:
 
 @st.fragment
 def _here(view: View, at: Screen) -> None:
-    screens = _screens(view, at)
-    answers = {id: answer for each in screens for id, answer in each.items()}
-    now = audited(at, answers, seed=SEED)
-    if not now.dropped:
-        st.caption(_nothing(at))
+    try:
+        kept, visit = _answered(view, at)
+        screens = [*kept, *visit]
+        answers = {id: answer for each in screens for id, answer in each.items()}
+        now = audited(at, answers, seed=SEED)
+        if not now.dropped:
+            st.caption(_nothing(at))
+            return
+        lasting = _lasting(at)
+        _said(at, now, lasting=lasting)
+        _lost(view, [id for id, answer in answers.items() if answer])
+        mine = kept if lasting else visit
+        given = _asked(view, now.ahead[:ON_A_SCREEN], undoable=bool(mine))
+        if given is None:
+            return
+        if lasting:
+            _keep(view, at, given)
+        elif given:
+            visit.append(given)
+        else:
+            visit.pop()
+    except CoreError as error:
+        st.error(state.as_text(str(error)), icon=":material/error:")
         return
-    _said(at, now)
-    _lost(view, [id for id, answer in answers.items() if answer])
-    ids = now.ahead[:ON_A_SCREEN]
+    st.rerun(scope="fragment")
+
+
+def _asked(view: View, ids: Sequence[str], *, undoable: bool) -> Answers | None:
+    """What was just answered about a screen of images; nothing in it takes the last one back."""
     images = state.library().catalogue.images(view.collection.uid, ids)
     if not images:
         st.info(
@@ -77,29 +100,45 @@ def _here(view: View, at: Screen) -> None:
     said = sorting(
         [image_tile(view.collection.uid, image, lines=[]) for image in images],
         key="screen audit", revision=f"{view.collection.uid} {[image.id for image in images]}",
-        kind="rightly dropped", answers=[[] for _ in images], undoable=bool(screens),
+        kind="rightly dropped", answers=[[] for _ in images], undoable=undoable,
         words=WORDS, label="Dropped images",
     )  # fmt: skip
-    if said is None:
-        return
-    if said.kind == "undo" and screens:
-        screens.pop()
-    elif said.kind == "accept":
-        screens.append({image.id: row in said.given for row, image in enumerate(images)})
-    elif said.kind == "skip":
-        screens.append(dict.fromkeys([image.id for image in images]))
-    st.rerun(scope="fragment")
+    if said is None or (said.kind == "undo" and not undoable):
+        return None
+    if said.kind == "undo":
+        return {}
+    if said.kind == "accept":
+        return {image.id: row in said.given for row, image in enumerate(images)} or None
+    return dict.fromkeys(image.id for image in images) or None
 
 
-def _screens(view: View, at: Screen) -> list[dict[str, bool | None]]:
-    """What was answered, a screen each; of this training only, since another knows other labels."""
+def _lasting(at: Screen) -> bool:
+    """Whether answers outlast the visit."""
+    return bool(at.training.get("fingerprint")) and not state.settings().read_only
+
+
+def _keep(view: View, at: Screen, given: Answers) -> None:
+    where = state.library().workspace, view.collection.uid, str(at.training["fingerprint"])
+    if given:
+        screen_answers.add(*where, given)
+    else:
+        screen_answers.take_back(*where)
+
+
+def _answered(view: View, at: Screen) -> tuple[list[Answers], list[Answers]]:
+    """Screens kept in the workspace, and those of this visit.
+
+    Of this training only, since another knows other labels.
+    """
     mine = (view.collection.uid, at.training.get("fingerprint"))
     held = st.session_state.get("screen audited")
     if held is None or held[0] != mine:
         held = (mine, [])
         st.session_state["screen audited"] = held
-    screens: list[dict[str, bool | None]] = held[1]
-    return screens
+    visit: list[Answers] = held[1]
+    uid, fingerprint = mine
+    kept = screen_answers.kept(state.library().workspace, uid, fingerprint) if fingerprint else []
+    return kept, visit
 
 
 def _nothing(at: Screen) -> str:
@@ -111,11 +150,12 @@ def _nothing(at: Screen) -> str:
     return "Of the images without a label nothing would be dropped at this threshold."
 
 
-def _said(at: Screen, now: Audited) -> None:
+def _said(at: Screen, now: Audited, *, lasting: bool) -> None:
+    kept = "also for the next visit," if lasting else "for this visit"
     st.caption(
         f"{now.dropped:,} images without a label would be dropped; figures above speak of labelled "
         "ones. Look at some of these, drawn at random, and **click what should have been kept**. "
-        "Scores are not shown: who sees them agrees with them. Answers are kept for this visit and "
+        f"Scores are not shown: who sees them agrees with them. Answers are kept {kept} and "
         "are no labels: labels of dropped images only would bend what is promised."
     )
     if now.lost is None:

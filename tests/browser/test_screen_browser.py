@@ -280,6 +280,9 @@ def test_sorting_where_there_is_no_label(visit, url):
     settled(page)
     expect(page.get_by_text(f"Of {n} looked at 1 should have been kept")).to_be_visible()
     expect(page.get_by_role("button", name="Select the 1 lost one")).to_be_visible()
+    page.reload()  # answers outlast the visit
+    settled(page)
+    expect(page.get_by_text(f"Of {n} looked at 1 should have been kept")).to_be_visible()
 
     page.get_by_role("button", name="Sort more images").click()
     settled(page)

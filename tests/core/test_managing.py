@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core import analysis, labels, managing
+from core import analysis, labels, managing, screen_answers
 from core.errors import NotFoundError, SourceError
 from core.images import read_image
 from core.indexing import index
@@ -77,6 +77,7 @@ def test_deleting_keeps_files_and_labels(library: Library, run: Path):
     analysis.make_map(library, view, method="pca", seed=0)
     before = labels.current(library.catalogue, collection.uid)
     labels.record(library.catalogue, collection.uid, [labels.Decision(IDS[1], "Ciliate")], by="me")
+    screen_answers.add(library.workspace, collection.uid, "filter", {IDS[1]: True})
     done = managing.delete(library, "run")
     assert done == {"deleted": "run", "encoders": ["descriptors"], "images": IMAGES}
     assert managing.summary(library) == []

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import bundle, labels, screens
+from core import bundle, labels, screen_answers, screens
 from core.adopting import adopt_file
 from core.indexing import index
 from core.labels import Decision
@@ -206,13 +206,13 @@ def test_what_is_dropped_is_looked_at_again(sample, open_view: Open):
     dropped = audited(filter_there, {}, seed=0)
     assert 3 < dropped.dropped <= LEFT  # those without a label that counts
     assert f"{dropped.dropped:,} images without a label would be dropped" in said(at)
-    fingerprint = made.training["fingerprint"]
-    here = current().collection.uid, fingerprint
+    here = current().collection.uid, made.training["fingerprint"]
+    workspace = state.library().workspace
     answers = {id: n < 3 for n, id in enumerate(dropped.ahead)}
     now = audited(filter_there, answers, seed=0)
     assert now.lost is not None and now.holds(0.99) == "no"
-    at.session_state["screen audited"] = (here, [answers])
-    without_exception(at.run())
+    screen_answers.add(workspace, *here, answers)
+    at = open_view("screen", threshold=digits(there))  # another visit
     told = said(at)
     assert f"Of **{dropped.dropped}** looked at **3** should have been kept: " in told
     assert "All images that it drops here have been looked at" in told
@@ -220,11 +220,41 @@ def test_what_is_dropped_is_looked_at_again(sample, open_view: Open):
     without_exception(at.button(key="screen audit select").click().run())
     assert set(at.session_state.selections[here[0]]) == set(dropped.ahead[:3])
     # another training knows other labels: what was answered before it is no fair sample for it
-    at.session_state["screen audited"] = ((here[0], "other"), [answers])
+    screen_answers.take_back(workspace, *here)
+    screen_answers.add(workspace, here[0], "other", answers)
     without_exception(at.run())
     assert "looked at" not in said(at)
+    assert "kept also for the next visit" in said(at)
     at = open_view("screen", threshold="0")
     assert "nothing would be dropped at this threshold" in said(at)
+
+
+def test_answers_of_a_visit_that_only_looks_stay_in_it(
+    sample, open_view: Open, clean: pytest.MonkeyPatch
+):
+    made = shown()
+    here = current().collection.uid, made.training["fingerprint"]
+    order = audited(made.at_threshold(1.0), {}, seed=0).ahead
+    screen_answers.add(state.library().workspace, *here, {order[0]: True})
+    clean.setenv("PLANKTON_READ_ONLY", "1")
+    at = open_view("screen", threshold="1")
+    assert "Of **1** looked at **1** should have been kept" in said(at)
+    assert "kept for this visit" in said(at)
+    at.session_state["screen audited"] = (here, [{order[1]: False}])
+    without_exception(at.run())
+    assert "Of **2** looked at **1** should have been kept" in said(at)
+    assert len(screen_answers.kept(state.library().workspace, *here)) == 1
+
+
+def test_damaged_answers_say_where_they_are(sample, open_view: Open):
+    here = current().collection.uid, shown().training["fingerprint"]
+    workspace = state.library().workspace
+    screen_answers.add(workspace, *here, {"a": True})
+    (path,) = workspace.audits(here[0]).iterdir()
+    path.write_text('{"half')
+    at = open_view("screen", threshold="1")
+    (error,) = at.error
+    assert path.name in error.value and "delete that file to begin anew" in error.value
 
 
 def test_nothing_to_drop_leads_on(sample, open_view: Open):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from core.auditing import Lost, estimate, place_of, recall_about
 from core.screen import Screen
+
+SEED = 0
+"""Of the order in which images are asked for wherever answers are kept."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,21 @@ class Audited:
     are taken at their word."""
     ahead: tuple[str, ...]
     """Ids to look at next, in their order."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain fields; None stands for what nobody has looked at yet."""
+        lost = self.lost
+        return {
+            "dropped": self.dropped,
+            "looked_at": 0 if lost is None else lost.looked_at,
+            "wanted": self.wanted,
+            "unsure": self.unsure,
+            "lost_share": None if lost is None else lost.share,
+            "ci95": None if lost is None else [lost.low, lost.high],
+            "recall_about": None
+            if self.recall is None
+            else {"value": self.recall[0], "ci95": list(self.recall[1:])},
+        }
 
     def holds(self, target: float) -> Literal["yes", "no", "doubt"] | None:
         """Whether a target recall is reached there; None where nothing is known."""

@@ -123,10 +123,11 @@ def list_command(library: Library, arguments: Arguments, _report: Report) -> dic
 
 def show_command(library: Library, arguments: Arguments, _report: Report) -> dict[str, Any]:
     """What a filter costs, at its threshold or another, with the images that it gets wrong."""
-    screen = _asked(library, arguments)
+    screen, uid = _asked(library, arguments)
     kept, dropped = screen.screened.nearest(screen.threshold, SHOWN)
     return {
         **screen.figures(),
+        "audit": _looked_at(library, uid, screen),
         "nearest_kept": kept,
         "nearest_dropped": dropped,
         "lost": screen.screened.lost(screen.threshold, SHOWN),
@@ -144,7 +145,7 @@ def export_command(library: Library, arguments: Arguments, _report: Report) -> d
     from core.screen_training import export_screen
 
     to = Path(arguments.output).expanduser().absolute()
-    return export_screen(_asked(library, arguments), to)
+    return export_screen(_asked(library, arguments)[0], to)
 
 
 def delete_command(library: Library, arguments: Arguments, _report: Report) -> dict[str, Any]:
@@ -161,14 +162,25 @@ def _uids(library: Library, arguments: Arguments) -> dict[str, str]:
     return {each.name: each.uid for each in library.catalogue.collections()}
 
 
-def _asked(library: Library, arguments: Arguments) -> Screen:
-    """The model, its collection under the name it has now, at the working point asked for."""
+def _looked_at(library: Library, uid: str, screen: Screen) -> dict[str, Any]:
+    """What the answers kept on the page say of images that it drops and nobody labelled."""
+    from core.screen_answers import kept
+    from core.screen_audit import SEED, audited
+
+    fingerprint = screen.training.get("fingerprint")
+    every = kept(library.workspace, uid, str(fingerprint)) if fingerprint else []
+    answers = {id: answer for each in every for id, answer in each.items()}
+    return audited(screen, answers, seed=SEED).as_json()
+
+
+def _asked(library: Library, arguments: Arguments) -> tuple[Screen, str]:
+    """The model, its collection under the name it has now, at the working point; and its uid."""
     uids = _uids(library, arguments)
     uid = screens.find(library.workspace, uids, arguments.model)
     screen = screens.load(library.workspace, uid, arguments.model)
     screen = replace(screen, collection=next(name for name, u in uids.items() if u == uid))
     if arguments.target_recall is not None:
-        return screen.at_target(arguments.target_recall)
-    if arguments.threshold is not None:
-        return screen.at_threshold(arguments.threshold)
-    return screen
+        screen = screen.at_target(arguments.target_recall)
+    elif arguments.threshold is not None:
+        screen = screen.at_threshold(arguments.threshold)
+    return screen, uid

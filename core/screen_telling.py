@@ -73,6 +73,7 @@ def gained(labels: int, points: float, low: float, high: float, *, mark: str = "
 def told(figures: Mapping[str, Any]) -> list[str]:
     """Lines for people of what ``screen train --json`` and ``screen show --json`` print."""
     made = [f"{figures['model']}: {_promise(figures)}", _price(figures), _checked(figures)]
+    made += _looked_at(figures.get("audit"))
     gain = figures["learning"].get("gain")
     if gain:
         made.append(gained(*(gain[name] for name in ("labels", "points", "low", "high"))))
@@ -132,6 +133,17 @@ def _checked(figures: Mapping[str, Any]) -> str:
         f"drop; accuracy {figures['accuracy']:.3f}, average precision "
         f"{figures['average_precision']:.3f}."
     )
+
+
+def _looked_at(audit: Mapping[str, Any] | None) -> list[str]:
+    if audit is None or not audit["looked_at"]:
+        return []
+    low, high = audit["ci95"]
+    return [
+        f"Of {audit['dropped']:,} images without a label that it drops {audit['looked_at']:,} were "
+        f"looked at again and {audit['wanted']:,} should have been kept: "
+        f"{percent(audit['lost_share'])} (95 %: {percent(low)} to {percent(high)})."
+    ]
 
 
 def _count(expected: float) -> str:

@@ -11,7 +11,7 @@ from core.errors import CoreError
 from core.library import View
 from core.screen import Screen
 from core.screen_answers import Answers
-from core.screen_audit import Audited, audited
+from core.screen_audit import SEED, Audited, audited
 from core.screen_telling import goal, percent
 from core.screen_views import folder_name
 from dashboard import state
@@ -20,7 +20,6 @@ from dashboard.parts.sorting import Words, sorting
 from dashboard.parts.tiles import image_tile
 
 ON_A_SCREEN = 24
-SEED = 0
 WORDS = Words(
     accept="{n} rightly dropped",
     back="keep",

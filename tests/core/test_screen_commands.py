@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import bundle, labels, screens
+from core import bundle, labels, screen_answers, screens
 from core.__main__ import main
 from core.indexing import index
 from core.labels import Decision
 from core.library import Library
+from core.screen_audit import SEED, audited
+from core.screen_telling import told
 from core.settings import Settings
 from core.sources.drawing import KINDS
 from core.sources.sample import SampleSource, draw_sample
@@ -187,6 +189,29 @@ def test_show_names_the_mistakes(run: Run, library: Library):
     assert 0.7 < said["curves"]["precision_recall"]["precision"][0] < 0.85  # all are kept
     assert said["nearest_kept"]
     assert said["nearest_dropped"]
+
+
+def test_show_tells_what_people_saw_of_the_dropped(run: Run, library: Library):
+    uid = library.catalogue.collection("sample").uid
+    known = labels.current(library.catalogue, uid)
+    doubted = [Decision(id, known[id].label, "dubious") for id in sorted(known)[::4]]
+    labels.record(library.catalogue, uid, doubted, by="Ada")
+    run(*training("--target-recall", "0.8"))
+    fingerprint = screens.load(library.workspace, uid, "living").training["fingerprint"]
+    before = run("show", "living")["audit"]
+    assert before["dropped"] > 4 and (before["looked_at"], before["lost_share"]) == (0, None)
+    order = audited(screens.load(library.workspace, uid, "living"), {}, seed=SEED).ahead
+    screen_answers.add(library.workspace, uid, fingerprint, {order[0]: True, order[1]: None})
+    screen_answers.add(library.workspace, uid, fingerprint, {order[2]: False, order[3]: False})
+    said = run("show", "living")
+    now = said["audit"]
+    assert (now["looked_at"], now["wanted"], now["unsure"]) == (3, 1, 1)
+    assert now["lost_share"] == pytest.approx(1 / 3) and now["dropped"] == before["dropped"]
+    assert any(
+        f"Of {now['dropped']:,} images without a label that it drops 3 were looked at again and 1 "
+        "should have been kept: 33.3 % (95 %: " in line
+        for line in told(said)
+    )
 
 
 def test_list_and_delete(run: Run, fail: Callable[..., str]):

@@ -221,6 +221,8 @@ def test_a_point_that_passes_opens_with_matches_that_pass(visit: Visit, url, lib
     expected = which(library, view, "station=S1")
     rows = [row for row in range(N) if points.id(row) in expected]
     far = rows[loner([points.x[row] for row in rows], [])]  # type: ignore[arg-type]
+    settled(page)
+    points.hover(far)
     page.mouse.click(*points.place(far))
     page.wait_for_url("**point=*")
     around = grid(page, "Nearest matches")

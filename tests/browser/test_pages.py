@@ -597,6 +597,7 @@ def test_names_that_look_like_html_stay_text(visit, own_url, mine, drawn):
     assert page.evaluate("window.hacked") is None
     page.goto(f"{own_url}/map?collection=hostile")
     ready(page)
+    settled(page)
     points = Points(page)
     page.mouse.move(*points.place(loner(points.x, points.y)))
     expect(page.locator(".pm-card-title")).to_contain_text(HOSTILE)
@@ -655,8 +656,10 @@ def test_a_handful_of_images_is_a_first_try(visit, own_url, mine, drawn, n):
     expect(grid(page, "The query")).to_have_count(1)
     page.goto(f"{own_url}/map?collection={name}")
     ready(page)
+    settled(page)  # a script that ends just now may move the map from under the mouse
     points = Points(page)
     row = loner(points.x, points.y)
+    points.hover(row)
     page.mouse.click(*points.place(row))
     page.wait_for_url("**point=*")
     expect(grid(page, "The image")).to_have_count(1)

@@ -377,7 +377,7 @@ def test_a_full_disk_and_a_thumbnail(settings: Settings, pictures: Pictures):
 def test_a_run_that_was_interrupted_says_how_to_go_on(settings: Settings, pictures: Pictures):
     process = subprocess.Popen(
         [
-            sys.executable, "-m", "core", "index", str(pictures(200)), "--collection", "run",
+            sys.executable, "-m", "core", "index", str(pictures(1_500)), "--collection", "run",
             "--workspace", str(settings.workspace),
         ],
         cwd=ROOT, env=quiet_environment(), stderr=subprocess.PIPE, text=True,

@@ -55,7 +55,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("applying", "auditing"),
     ("apply_commands", "screen_audit"),
     ("library", "store", "vocabulary", "label_files", "label_history"),
-    ("columns", "taking"),
+    ("columns", "taking", "folder_labels"),
     ("filtering", "binning", "spread", "wording"),
     ("target", "analysis", "matching", "managing", "ecotaxa_export"),
     (

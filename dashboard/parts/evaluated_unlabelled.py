@@ -12,6 +12,8 @@ from dashboard import state
 from dashboard.parts import sets
 from dashboard.parts.encodernames import called
 from dashboard.parts.evaluations import another, begin, encoders_of
+from dashboard.parts.foldernames import foldered, offer_folder_names
+from dashboard.parts.labelling import who
 
 MOST = 3
 """Encoders that are compared at once where nobody chose."""
@@ -103,6 +105,8 @@ def nothing_to_measure(view: View) -> None:
         "same kind, how right proposed labels would be, and what labelling more would bring. For "
         "that some images need a validated label."
     )
+    if not state.settings().read_only and foldered(view):
+        offer_folder_names(view, who(width=220))
     left, right = st.columns(2, gap="large")
     with left:
         first_estimate(view, primary=True)

@@ -13,6 +13,7 @@ from core.library import View
 from core.screen_views import DROP, KEEP, KindSeen, sounds_like_rubbish, to_sort
 from core.screening import FEWEST
 from dashboard import state
+from dashboard.parts.foldernames import offer_folder_names
 from dashboard.parts.labelling import say_undone, who
 from dashboard.parts.sorting import Words, sorting
 from dashboard.parts.tiles import image_tile
@@ -69,7 +70,10 @@ def sort_here(view: View, kinds: Sequence[KindSeen]) -> None:
     if state.settings().read_only:
         st.info("This dashboard only shows. Run it on your own machine to sort images.")
         return
-    _sort(view, who(width=220))
+    by = who(width=220)
+    if not kinds:
+        offer_folder_names(view, by)
+    _sort(view, by)
 
 
 def _sort(view: View, by: str) -> None:

@@ -14,6 +14,7 @@ from core.adopting import adopt_file
 from core.evaluation import storing
 from core.evaluation.robustness import CHANGES, UNCHANGED
 from core.evaluation.running import evaluate
+from core.indexing import index
 from core.library import Library, View
 from core.settings import Settings
 from core.sources import open_source
@@ -119,6 +120,18 @@ def test_one_encoder_says_how_to_add_another(
     (arguments,) = started
     assert arguments[:4] == ["index", "--collection", "run", "--encoder"]
     assert arguments[4] != "descriptors"
+
+
+def test_names_of_folders_can_be_the_labels(filled: Path, made: Path, open_view: Open):
+    lib = state.library()
+    index(lib, collection="bare", source=str(made / "pictures" / "run"), source_name="bare")
+    at = open_view("evaluate", collection="bare")
+    assert "No labels yet" in said(at)
+    at.text_input(key="label who").set_value("Ada").run()
+    without_exception(at.button(key="folder names go").click().run())
+    assert "No labels yet" not in said(at)
+    known = labels.current(lib.catalogue, lib.catalogue.collection("bare").uid)
+    assert {each.label for each in known.values()} == {"Copepod", "Detritus"}
 
 
 def test_without_labels_images_to_label_are_chosen_and_named(filled: Path, open_view: Open):

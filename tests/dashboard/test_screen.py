@@ -280,6 +280,21 @@ def test_no_label_means_sorting(filled, open_view: Open, made):
     assert "**0** to keep" in said(at)
 
 
+def test_names_of_folders_become_labels(filled, open_view: Open, made):
+    lib = state.library()
+    index(lib, collection="bare", source=str(made / "pictures" / "run"), source_name="bare")
+    at = open_view("screen", collection="bare")
+    assert "of these images lie in 2 folders: **Copepod**, **Detritus**" in said(at)
+    assert at.button(key="folder names go").disabled
+    at.text_input(key="label who").input("Ada")
+    without_exception(at.run())
+    without_exception(at.button(key="folder names go").click().run())
+    known = labels.current(lib.catalogue, lib.catalogue.collection("bare").uid)
+    assert known and all(each.label == id.split("/")[-2] for id, each in known.items())
+    assert "Take folder names as labels" not in buttons(at)
+    assert "**Copepod**" not in said(at)
+
+
 def test_a_dashboard_that_only_shows_keeps_nothing(sample, open_view: Open, clean):
     clean.setenv("PLANKTON_READ_ONLY", "1")
     at = open_view("screen")

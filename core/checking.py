@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.arrays import Vectors, check_vectors
 from core.calibration import spread_folds
 from core.errors import RangeError
-from core.neighbours import BLOCK_BYTES, largest_columns
+from core.neighbours import BLOCK_BYTES, nearest_first
 from core.ways import Head, Shares, best_weights, mixed_shares
 
 NEEDS = 60
@@ -228,11 +228,7 @@ def _nearest(vectors: Vectors, tell: Report) -> tuple[NDArray[np.int64], NDArray
         part = slice(start, min(n, start + step))
         block = vectors[part] @ vectors.T
         block[np.arange(len(block)), np.arange(part.start, part.stop)] = -2.0
-        found = largest_columns(block, k)
-        of = np.take_along_axis(block, found, axis=1)
-        order = np.lexsort((found, -of), axis=1)
-        near[part] = np.take_along_axis(found, order, axis=1)
-        similar[part] = np.take_along_axis(of, order, axis=1)
+        near[part], similar[part] = nearest_first(block, k)
     return near, similar
 
 

@@ -130,6 +130,17 @@ def largest_columns(values: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     return np.take_along_axis(which, _largest(few, k), axis=1)
 
 
+def nearest_first(
+    similarity: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """(b, k) columns of the k largest of each row, the largest first, equal ones by column; and
+    their similarities. k is 1 to n."""
+    near = largest_columns(similarity, k)
+    of = np.take_along_axis(similarity, near, axis=1)
+    order = np.lexsort((near, -of), axis=1)
+    return np.take_along_axis(near, order, axis=1), np.take_along_axis(of, order, axis=1)
+
+
 def _largest(values: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     first = values.shape[1] - k
     return np.argpartition(values, first, axis=1)[:, first:]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.arrays import Vectors
-from core.neighbours import blocks
+from core.neighbours import blocks, nearest_first
 
 BLOCK_ROWS = 8192
 EXACT_UP_TO = 20_000
@@ -170,11 +170,8 @@ def exact_neighbours(
         similarity = vectors[part] @ vectors.T
         here = np.arange(part.stop - part.start)
         similarity[here, here + part.start] = np.inf
-        found = np.argpartition(similarity, n - k, axis=1)[:, n - k :]
-        near = np.take_along_axis(similarity, found, axis=1)
-        order = np.lexsort((found, -near))  # ties by row
-        rows[part] = np.take_along_axis(found, order, axis=1)
-        distances[part] = np.maximum(0, 1 - np.take_along_axis(near, order, axis=1))
+        rows[part], near = nearest_first(similarity, k)
+        distances[part] = np.maximum(0, 1 - near)
     return rows, distances
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.arrays import Vectors, check_vectors
 from core.calibration import Calibration, Reliability, held_out, spread_folds
 from core.errors import NotFoundError, RangeError, ShapeError
-from core.neighbours import BLOCK_BYTES, largest_columns
+from core.neighbours import BLOCK_BYTES, nearest_first
 from core.ways import Head, Shares, best_weights, member_counts, mixed_shares
 
 WAYS = ("neighbours", "cluster", "head")
@@ -373,10 +373,7 @@ class _Learned:
         if itself is not None:
             similar[np.arange(b), itself] = -2.0
         k = min(NEIGHBOURS, n - (itself is not None))
-        near = largest_columns(similar, k)
-        of = np.take_along_axis(similar, near, axis=1)
-        order = np.lexsort((near, -of), axis=1)
-        near, of = np.take_along_axis(near, order, axis=1), np.take_along_axis(of, order, axis=1)
+        near, of = nearest_first(similar, k)
         votes = np.exp((of - of[:, :1]) / WARMTH)
         shares = np.zeros((b, self.kinds), dtype=np.float32)
         np.add.at(shares, (np.arange(b)[:, None], self.codes[near]), votes)

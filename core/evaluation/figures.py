@@ -59,9 +59,14 @@ class Figure:
     def __str__(self) -> str:
         if self.value is None:
             return "-"
+        ends = self.ends()
+        return f"{decimals(self.value)} ({ends})" if ends else decimals(self.value)
+
+    def ends(self, *, signed: bool = False) -> str:
+        """The interval in words; nothing where there is none."""
         if self.low is None or self.high is None:
-            return decimals(self.value)
-        return f"{decimals(self.value)} ({decimals(self.low)} to {decimals(self.high)})"
+            return ""
+        return " to ".join(decimals(end, signed=signed) for end in (self.low, self.high))
 
 
 def decimals(value: float, *, signed: bool = False) -> str:

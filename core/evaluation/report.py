@@ -168,10 +168,9 @@ def _figures(evaluation: Evaluation, rows: Sequence[str]) -> str:
 def _cell(figure: Figure) -> str:
     if figure.value is None:
         return f'<td title="{escape(figure.why or "")}">-</td>'
-    ends = ""
-    if figure.low is not None and figure.high is not None:
-        ends = f"<br><small>{decimals(figure.low)} to {decimals(figure.high)}</small>"
-    return f'<td title="{escape(figure.why or "")}">{decimals(figure.value)}{ends}</td>'
+    ends = figure.ends()
+    small = f"<br><small>{ends}</small>" if ends else ""
+    return f'<td title="{escape(figure.why or "")}">{decimals(figure.value)}{small}</td>'
 
 
 def _differences(meta: Mapping[str, Any]) -> str:

@@ -173,8 +173,8 @@ def _cell(figure: Figure, best: float, gap: Figure | None = None) -> str:
         return f'<td title="{escape(figure.why or "")}">-</td>'
     value = decimals(figure.value)
     said = f"<b>{value}</b>" if figure.value == best else value
-    if figure.low is not None and figure.high is not None:
-        said += f"<br><small>{decimals(figure.low)} to {decimals(figure.high)}</small>"
+    if ends := figure.ends():
+        said += f"<br><small>{ends}</small>"
     if gap is not None and gap.value is not None:
         said += f"<br>{_gap(gap)}"
     return f"<td>{said}</td>"
@@ -183,12 +183,7 @@ def _cell(figure: Figure, best: float, gap: Figure | None = None) -> str:
 def _gap(gap: Figure) -> str:
     assert gap.value is not None
     real = is_real(gap)
-    value = decimals(gap.value, signed=True)
-    ends = (
-        ""
-        if gap.low is None or gap.high is None
-        else f"{decimals(gap.low, signed=True)} to {decimals(gap.high, signed=True)}"
-    )
+    value, ends = decimals(gap.value, signed=True), gap.ends(signed=True)
     if real is None:
         return f'<span title="{escape(gap.why or "")}">{value}, unknown</span>'
     if not real:

@@ -13,7 +13,7 @@ from core.catalogue import Collection, Encoding, Image
 from core.errors import CoreError, ImageError, NotFoundError
 from core.images import ValueRange, read_picture
 from core.library import Library
-from core.managing import PARTS, WHOLE
+from core.managing import EVERY
 from core.preparing import thumbnail_path, write_thumbnail
 from core.progress import Meter, Progress, Report, nobody
 from core.results import load_result
@@ -227,7 +227,7 @@ class _Patient:
                 self._store.drop_named(name)
         if left:
             self._say(f"{len(left)} unused sets of vectors are in the store", self._repair)
-        for part in (*PARTS, "thumbnails", *WHOLE):
+        for part in EVERY:
             for path in _folders(self._workspace.root / part):
                 if path.name not in encodings:
                     self._left(path, "belongs to no collection")

@@ -15,10 +15,9 @@ from core.sources.uri import REMOTE, join, parse, quote_path, scheme_of
 from core.workspace import slug
 
 PARTS = ("snapshots", "measures", "maps", "clusterings")
-"""Folders of a collection that have one for each encoder."""
-WHOLE = ("screens", "audits", "evaluations")
-"""Folders that go with the collection only."""
 """Folders of the workspace that have one for each encoder of a collection."""
+EVERY = (*PARTS, "thumbnails", "screens", "audits", "evaluations")
+"""Those and the ones that go with the collection only."""
 
 LOOKED_FOR = 20
 """Images looked for where a source is said to lie now."""
@@ -62,11 +61,9 @@ def summary(library: Library) -> list[dict[str, Any]]:
 def size_on_disk(library: Library, collection: Collection) -> int:
     """Bytes the collection takes in the workspace, Chroma's shared files not counted."""
     workspace, uid = library.workspace, collection.uid
-    folders = [workspace.snapshots(uid), workspace.thumbnails(uid)]
-    folders += [workspace.root / part / uid for part in ("measures", "maps", "clusterings", *WHOLE)]
     return sum(
         path.stat().st_size
-        for folder in folders
+        for folder in (workspace.root / part / uid for part in EVERY)
         if folder.is_dir()
         for path in folder.rglob("*")
         if path.is_file()
@@ -106,7 +103,7 @@ def delete(library: Library, name: str, *, encoder: str | None = None) -> dict[s
                 folder = workspace.root / part / uid / slug(encoding.encoder)
                 shutil.rmtree(folder, ignore_errors=True)
         if whole:
-            for part in (*PARTS, "thumbnails", *WHOLE):
+            for part in EVERY:
                 shutil.rmtree(workspace.root / part / uid, ignore_errors=True)
     return {
         "deleted": name,

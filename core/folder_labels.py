@@ -21,7 +21,7 @@ def folder_labels(library: Library, uid: str) -> list[Decision]:
     known = labels.current(library.catalogue, uid)
     said = []
     for id, metadata in library.catalogue.column(uid, "metadata").items():
-        name = str((metadata or {}).get("folder") or "").rpartition("/")[2].strip()
+        name = str(metadata.get("folder") or "").rpartition("/")[2].strip()
         if name and id not in known:
             said.append(Decision(id, name))
     return said if len({each.label for each in said}) > 1 else []

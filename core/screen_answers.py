@@ -9,7 +9,7 @@ anew, since images that were looked at and labelled are no fair sample for it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from core.errors import WorkspaceError
@@ -49,6 +49,11 @@ def kept(workspace: Workspace, uid: str, fingerprint: str) -> list[Answers]:
             f"the answers in {path} cannot be read ({why}); delete that file to begin anew"
         ) from error
     return screens
+
+
+def merged(screens: Iterable[Answers]) -> Answers:
+    """All answers at once; of an image answered twice the last."""
+    return {id: answer for each in screens for id, answer in each.items()}
 
 
 def add(

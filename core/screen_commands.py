@@ -164,12 +164,10 @@ def _uids(library: Library, arguments: Arguments) -> dict[str, str]:
 
 def _looked_at(library: Library, uid: str, screen: Screen) -> dict[str, Any]:
     """What the answers kept on the page say of images that it drops and nobody labelled."""
-    from core.screen_answers import kept
+    from core.screen_answers import kept, merged
     from core.screen_audit import SEED, audited
 
-    fingerprint = screen.training.get("fingerprint")
-    every = kept(library.workspace, uid, str(fingerprint)) if fingerprint else []
-    answers = {id: answer for each in every for id, answer in each.items()}
+    answers = merged(kept(library.workspace, uid, screen.training["fingerprint"]))
     return audited(screen, answers, seed=SEED).as_json()
 
 

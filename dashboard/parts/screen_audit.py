@@ -64,27 +64,29 @@ def audit(view: View, at: Screen, name: str) -> None:
 def _here(view: View, at: Screen) -> None:
     try:
         kept, visit = _answered(view, at)
-        screens = [*kept, *visit]
-        answers = {id: answer for each in screens for id, answer in each.items()}
+        answers = screen_answers.merged([*kept, *visit])
         now = audited(at, answers, seed=SEED)
         if not now.dropped:
             st.caption(_nothing(at))
             return
-        lasting = _lasting(at)
+        lasting = not state.settings().read_only
         _said(at, now, lasting=lasting)
         _lost(view, [id for id, answer in answers.items() if answer])
-        mine = kept if lasting else visit
-        given = _asked(view, now.ahead[:ON_A_SCREEN], undoable=bool(mine))
+        undoable = bool(kept if lasting else visit)
+        given = _asked(view, now.ahead[:ON_A_SCREEN], undoable=undoable)
         if given is None:
             return
-        if lasting:
-            _keep(view, at, given)
+        where = state.library().workspace, *_training(view, at)
+        if given and lasting:
+            screen_answers.add(*where, given)
         elif given:
             visit.append(given)
+        elif lasting:
+            screen_answers.take_back(*where)
         else:
             visit.pop()
     except CoreError as error:
-        st.error(state.as_text(str(error)), icon=":material/error:")
+        state.say(error)
         return
     st.rerun(scope="fragment")
 
@@ -111,33 +113,20 @@ def _asked(view: View, ids: Sequence[str], *, undoable: bool) -> Answers | None:
     return dict.fromkeys(image.id for image in images) or None
 
 
-def _lasting(at: Screen) -> bool:
-    """Whether answers outlast the visit."""
-    return bool(at.training.get("fingerprint")) and not state.settings().read_only
-
-
-def _keep(view: View, at: Screen, given: Answers) -> None:
-    where = state.library().workspace, view.collection.uid, str(at.training["fingerprint"])
-    if given:
-        screen_answers.add(*where, given)
-    else:
-        screen_answers.take_back(*where)
+def _training(view: View, at: Screen) -> tuple[str, str]:
+    """What answers belong to: another training knows other labels."""
+    return view.collection.uid, at.training["fingerprint"]
 
 
 def _answered(view: View, at: Screen) -> tuple[list[Answers], list[Answers]]:
-    """Screens kept in the workspace, and those of this visit.
-
-    Of this training only, since another knows other labels.
-    """
-    mine = (view.collection.uid, at.training.get("fingerprint"))
+    """Screens kept in the workspace, and those of this visit."""
+    mine = _training(view, at)
     held = st.session_state.get("screen audited")
     if held is None or held[0] != mine:
         held = (mine, [])
         st.session_state["screen audited"] = held
     visit: list[Answers] = held[1]
-    uid, fingerprint = mine
-    kept = screen_answers.kept(state.library().workspace, uid, fingerprint) if fingerprint else []
-    return kept, visit
+    return screen_answers.kept(state.library().workspace, *mine), visit
 
 
 def _nothing(at: Screen) -> str:
